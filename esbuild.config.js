@@ -1,0 +1,32 @@
+/**
+ * The build: contract → contracts/generated, enclave image → dist/enclave/image.js, programs → dist.
+ *
+ * The enclave image is one file without external imports (but Node's own), so that the bytes which the platform
+ * measures are the bytes that run (PROTOCOL.md section 6). It is not minified: whoever audits a measurement can read it.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+import { compileContracts } from './contracts/compile.js';
+
+const programs = {
+  'client/cli/main': 'client/cli/main.ts',
+  'hub/main': 'hub/main.ts',
+  'client/index': 'client/index.ts',
+};
+
+const common = { bundle: true, platform: 'node', format: 'esm', target: 'node20', logLevel: 'warning' };
+
+await rm('dist', { recursive: true, force: true });
+await mkdir('dist', { recursive: true });
+await compileContracts();
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: ['enclave/core/image.ts'],
+    outfile: 'dist/enclave/image.js',
+    sourcemap: false,
+    legalComments: 'none',
+    charset: 'utf8',
+  }),
+  build({ ...common, entryPoints: programs, outdir: 'dist', splitting: true, packages: 'external', sourcemap: 'linked' }),
+]);
