@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IPaymentChannels} from "./interfaces/IPaymentChannels.sol";
+import {Currency} from "./libraries/Currency.sol";
+import {Encoding} from "./libraries/Encoding.sol";
+import {Netting} from "./libraries/Netting.sol";
+import {PartySignature} from "./libraries/PartySignature.sol";
+import {ChannelDeposits, ChannelDepositsLibrary} from "./types/ChannelDeposits.sol";
+import {ChannelId, ChannelIdentity, Side} from "./types/ChannelIdentity.sol";
+import {Exit, Outcome, PaymentId, Pending, Settlement} from "./types/Exit.sol";
+
+/// @title Payment channels whose parties are enclaves
+/// @notice State and order of effects only; the rules are in libraries/ (PROTOCOL.md sections 3, 5 and 9).
+///
+/// Invariants: the deposits of open channels and all credits of a token add up to what the contract took in of it, less
+/// what was withdrawn; a settled channel stays settled; an outcome stays what it is. Every function writes its state
+/// before it gives control away, and only `withdraw` does.
+contract PaymentChannels is IPaymentChannels {
+    /// Pending payments in one exit: as many as surely fit in a transaction of 2^24 gas.
+    uint256 private constant MAX_PENDING = 400;
+
+    /// Fixed for ever, also should the chain fork and change its id: money must stay reachable by what was signed.
+    bytes32 private immutable DOMAIN = Encoding.domainSeparator(block.chainid, address(this));
+
+    mapping(ChannelId id => ChannelDeposits) private _channels;
+    mapping(PaymentId payment => Outcome) private _outcomes;
+    mapping(address token => mapping(address account => uint256)) private _credits;
+
+    /// @inheritdoc IPaymentChannels
+    function open(ChannelIdentity calldata identity, Side side, uint256 amount) external payable {
+        ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
+        ChannelDeposits deposits = _channels[id];
+        if (deposits.isUnknown()) {
+            _requireValid(identity);
+            emit Opened(
+                id,
+                identity.partyA,
+                identity.partyB,
+                identity.payoutA,
+                identity.payoutB,
+                identity.token,
+                identity.challengePeriod,
+                identity.salt
+            );
+        }
+        _deposit(id, deposits, side, Currency.receiveDeposit(identity.token, amount));
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function deposit(ChannelIdentity calldata identity, Side side, uint256 amount) external payable {
+        ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
+        ChannelDeposits deposits = _channels[id];
+        if (deposits.isUnknown()) revert UnknownChannel(id);
+        _deposit(id, deposits, side, Currency.receiveDeposit(identity.token, amount));
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function close(ChannelIdentity calldata identity, uint128 sentA, uint128 sentB, bytes calldata signature) external {
+        ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
+        ChannelDeposits deposits = _channels[id];
+        if (deposits.isSettled()) revert ChannelSettled(id);
+        if (deposits.isUnknown()) revert UnknownChannel(id);
+        bytes32 digest = Encoding.exitDigest(DOMAIN, id, sentA, sentB, false, new bytes32[](0));
+        PartySignature.verify(identity, digest, signature);
+        _finish(id, identity, deposits, Netting.netSent(sentA, sentB), Settlement.CLOSE);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function eject(Exit[] calldata exits) external {
+        for (uint256 i = 0; i < exits.length; ++i) _exit(exits[i], Settlement.EJECT);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function settle(Exit[] calldata exits) external {
+        for (uint256 i = 0; i < exits.length; ++i) _exit(exits[i], Settlement.SETTLE);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function record(ChannelIdentity calldata identity, Pending calldata pending, bytes calldata signature) external {
+        ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
+        PaymentId payment = Encoding.hashPayment(DOMAIN, Encoding.hashTransfer(id, identity, pending), pending);
+        if (_outcomes[payment] != Outcome.NONE) return;
+        Outcome outcome = _outcomeOfPhase(pending.phase);
+        PartySignature.verify(identity, Encoding.recordDigest(DOMAIN, id, payment, outcome), signature);
+        _write(payment, outcome);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function withdraw(address token, address account, address to) external {
+        if (to != account && msg.sender != account) revert NotAccount(account, msg.sender);
+        if (to == address(0)) revert InvalidReceiver();
+        uint256 amount = _credits[token][account];
+        if (amount == 0) revert NothingToWithdraw(token, account);
+        _credits[token][account] = 0;
+        emit Withdrawn(token, account, to, amount);
+        Currency.send(token, to, amount);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function outcomeOf(PaymentId payment) external view returns (Outcome) {
+        return _outcomes[payment];
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function channelOf(ChannelId id) external view returns (uint8 status, uint128 depositA, uint128 depositB) {
+        ChannelDeposits deposits = _channels[id];
+        if (deposits.isUnknown()) return (0, 0, 0);
+        if (deposits.isSettled()) return (2, 0, 0);
+        return (1, deposits.depositA(), deposits.depositB());
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function creditOf(address token, address account) external view returns (uint256) {
+        return _credits[token][account];
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function domainSeparator() external view returns (bytes32) {
+        return DOMAIN;
+    }
+
+    /// Addresses by which money could be lost from the start.
+    function _requireValid(ChannelIdentity calldata identity) private pure {
+        if (
+            identity.partyA == identity.partyB || identity.partyA == address(0) || identity.partyB == address(0)
+                || identity.payoutA == address(0) || identity.payoutB == address(0)
+        ) revert InvalidIdentity();
+    }
+
+    function _deposit(ChannelId id, ChannelDeposits deposits, Side side, uint256 amount) private {
+        if (deposits.isSettled()) revert ChannelSettled(id);
+        (bool fits, ChannelDeposits raised) = deposits.add(side, amount);
+        if (!fits) revert DepositTooLarge(id, amount);
+        _channels[id] = raised;
+        emit Deposited(id, side, side == Side.A ? raised.depositA() : raised.depositB());
+    }
+
+    /// One exit of `eject` or `settle`: rebuild what was signed, verify, then resolve and net.
+    function _exit(Exit calldata exit, Settlement how) private {
+        ChannelId id = Encoding.hashIdentity(DOMAIN, exit.identity);
+        ChannelDeposits deposits = _channels[id];
+        if (deposits.isSettled()) return;
+        if (deposits.isUnknown()) revert UnknownChannel(id);
+        if (exit.stale) revert StaleExitUnsupported(id);
+        PaymentId[] memory payments = _verifyExit(id, exit);
+
+        int256 net = Netting.netSent(exit.sentA, exit.sentB);
+        for (uint256 i = 0; i < payments.length; ++i) {
+            Pending calldata pending = exit.pending[i];
+            if (_resolve(payments[i], pending.phase, how) == Outcome.APPLIED) {
+                net = Netting.withTransfer(net, pending.amount, pending.fromA);
+            }
+        }
+        _finish(id, exit.identity, deposits, net, how);
+    }
+
+    /// @return payments ids of the pending payments; each is proven to cross the channel, for a party of it signed this
+    /// very id and it was rebuilt from the channel's own leaf
+    function _verifyExit(ChannelId id, Exit calldata exit) private view returns (PaymentId[] memory payments) {
+        uint256 count = exit.pending.length;
+        if (count > MAX_PENDING) revert TooManyPending(id, count);
+        payments = new PaymentId[](count);
+        bytes32[] memory hashes = new bytes32[](count);
+        bytes32 previous = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            Pending calldata pending = exit.pending[i];
+            bytes32 leaf = Encoding.hashTransfer(id, exit.identity, pending);
+            PaymentId payment = Encoding.hashPayment(DOMAIN, leaf, pending);
+            if (PaymentId.unwrap(payment) <= previous) revert PendingNotAscending(payment);
+            previous = PaymentId.unwrap(payment);
+            payments[i] = payment;
+            hashes[i] = Encoding.hashPending(payment, pending);
+        }
+        bytes32 digest = Encoding.exitDigest(DOMAIN, id, exit.sentA, exit.sentB, exit.stale, hashes);
+        PartySignature.verify(exit.identity, digest, exit.signature);
+    }
+
+    /// The outcome that the payment has, or gets now.
+    function _resolve(PaymentId payment, uint8 phase, Settlement how) private returns (Outcome outcome) {
+        Outcome written = _outcomeOfPhase(phase);
+        outcome = _outcomes[payment];
+        if (outcome != Outcome.NONE) return outcome;
+        if (how != Settlement.EJECT) revert OutcomeMissing(payment);
+        _write(payment, written);
+        return written;
+    }
+
+    function _outcomeOfPhase(uint8 phase) private pure returns (Outcome) {
+        if (phase == uint8(Outcome.VOID)) return Outcome.VOID;
+        if (phase == uint8(Outcome.APPLIED)) return Outcome.APPLIED;
+        revert InvalidPhase(phase);
+    }
+
+    function _write(PaymentId payment, Outcome outcome) private {
+        _outcomes[payment] = outcome;
+        emit OutcomeRecorded(payment, outcome);
+    }
+
+    /// Leaves the tombstone and credits the payout addresses.
+    function _finish(
+        ChannelId id,
+        ChannelIdentity calldata identity,
+        ChannelDeposits deposits,
+        int256 net,
+        Settlement how
+    ) private {
+        (uint128 creditA, uint128 creditB) = Netting.split(deposits, net);
+        _channels[id] = ChannelDepositsLibrary.SETTLED;
+        _credit(identity.token, identity.payoutA, creditA);
+        _credit(identity.token, identity.payoutB, creditB);
+        emit Settled(id, creditA, creditB, how);
+    }
+
+    function _credit(address token, address account, uint128 amount) private {
+        if (amount != 0) _credits[token][account] += amount;
+    }
+}

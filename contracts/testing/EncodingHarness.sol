@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Encoding} from "../libraries/Encoding.sol";
+import {ChannelId, ChannelIdentity} from "../types/ChannelIdentity.sol";
+import {Outcome, PaymentId, Pending} from "../types/Exit.sol";
+
+/// @notice Gives the encodings of the contract to the tests that compare them with TypeScript's. For tests only.
+contract EncodingHarness {
+    function domainSeparator(uint256 chainId, address verifyingContract) external pure returns (bytes32) {
+        return Encoding.domainSeparator(chainId, verifyingContract);
+    }
+
+    function channelId(bytes32 domain, ChannelIdentity calldata identity) external pure returns (ChannelId) {
+        return Encoding.hashIdentity(domain, identity);
+    }
+
+    function leaf(ChannelId id, ChannelIdentity calldata identity, Pending calldata pending)
+        external
+        pure
+        returns (bytes32)
+    {
+        return Encoding.hashTransfer(id, identity, pending);
+    }
+
+    function paymentId(bytes32 domain, bytes32 leaf_, Pending calldata pending) external pure returns (PaymentId) {
+        return Encoding.hashPayment(domain, leaf_, pending);
+    }
+
+    function exitDigest(
+        bytes32 domain,
+        ChannelId id,
+        uint128 sentA,
+        uint128 sentB,
+        bool stale,
+        PaymentId[] calldata payments,
+        Pending[] calldata pending
+    ) external pure returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](pending.length);
+        for (uint256 i = 0; i < hashes.length; ++i) hashes[i] = Encoding.hashPending(payments[i], pending[i]);
+        return Encoding.exitDigest(domain, id, sentA, sentB, stale, hashes);
+    }
+
+    function recordDigest(bytes32 domain, ChannelId id, PaymentId payment, Outcome outcome)
+        external
+        pure
+        returns (bytes32)
+    {
+        return Encoding.recordDigest(domain, id, payment, outcome);
+    }
+}
