@@ -1,0 +1,97 @@
+/** How a command talks to the daemon of its data directory. */
+
+import { request } from 'node:http';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { type Control, readControl } from './control-file.ts';
+import { codeOf, Failure } from './failure.ts';
+import { readRemembered } from './remembered.ts';
+
+const lineSchema = z.union([
+  z.strictObject({ phase: z.unknown() }),
+  z.strictObject({ result: z.unknown() }),
+  z.strictObject({ error: z.object({ code: z.string(), message: z.string() }) }),
+]);
+
+export interface Call<Answer> {
+  method: 'GET' | 'POST';
+  path: string;
+  body?: unknown;
+  /** What the daemon's answer must look like: an older daemon may still run. */
+  answer: z.ZodType<Answer>;
+  onPhase?: (phase: unknown) => void;
+}
+
+export class ControlClient {
+  readonly #control: Control;
+  readonly #dataDirectory: string;
+
+  private constructor(dataDirectory: string, control: Control) {
+    this.#dataDirectory = dataDirectory;
+    this.#control = control;
+  }
+
+  /** @throws Failure NO_DAEMON */
+  static async open(dataDirectory: string): Promise<ControlClient> {
+    const control = await readControl(dataDirectory);
+    if (control === undefined) throw await noDaemon(dataDirectory);
+    return new ControlClient(dataDirectory, control);
+  }
+
+  /** No time limit: a deposit takes as long as its chain does. @throws Failure with the daemon's code and words */
+  async call<Answer>(call: Call<Answer>): Promise<Answer> {
+    let answered: unknown;
+    for await (const line of this.#lines(call)) {
+      const parsed = call.method === 'GET' ? wrapDocument(line) : lineSchema.parse(line);
+      if ('error' in parsed) throw new Failure(parsed.error.code, parsed.error.message);
+      if ('phase' in parsed) call.onPhase?.(parsed.phase);
+      else answered = parsed.result;
+    }
+    if (answered === undefined) {
+      throw new Failure('DAEMON_GONE', 'The terminal stopped before it answered. Start it again and look at `baro payments`.');
+    }
+    const checked = call.answer.safeParse(answered);
+    if (checked.success) return checked.data;
+    throw new Failure('DAEMON_DIFFERS', 'The running terminal is of another version than this command. Restart it.', {
+      cause: checked.error,
+    });
+  }
+
+  async *#lines(call: Call<unknown>): AsyncGenerator<unknown> {
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body, bigintsAsText);
+    const outgoing = request(`${this.#control.url}${call.path}`, {
+      method: call.method,
+      headers: { authorization: `Bearer ${this.#control.token}`, 'content-type': 'application/json' },
+    });
+    const response = new Promise<AsyncIterable<string>>((resolve, reject) => {
+      outgoing.once('response', (incoming) => resolve(createInterface({ input: incoming })));
+      outgoing.once('error', reject);
+    });
+    outgoing.end(body);
+    try {
+      for await (const line of await response) if (line !== '') yield JSON.parse(line);
+    } catch (error) {
+      // Killed daemons leave their control file behind.
+      if (codeOf(error) === 'ECONNREFUSED') throw await noDaemon(this.#dataDirectory);
+      if (codeOf(error) === 'ECONNRESET') return;
+      throw error;
+    }
+  }
+}
+
+/** Plain answers are one document: the result itself, or an error. */
+function wrapDocument(document: unknown): z.infer<typeof lineSchema> {
+  const error = z.object({ error: z.object({ code: z.string(), message: z.string() }) }).safeParse(document);
+  return error.success ? error.data : { result: document };
+}
+
+const bigintsAsText = (_key: string, entry: unknown): unknown => (typeof entry === 'bigint' ? entry.toString() : entry);
+
+async function noDaemon(dataDirectory: string): Promise<Failure> {
+  const known = await readRemembered(dataDirectory).catch(() => undefined);
+  const rest = known === undefined ? ' --hub URL --rpc URL --accept-emulated' : '';
+  return new Failure(
+    'NO_DAEMON',
+    `No terminal is running on ${dataDirectory}. Start one in another window:\n  baro terminal --data ${dataDirectory}${rest}`,
+  );
+}
