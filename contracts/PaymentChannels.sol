@@ -24,7 +24,8 @@ contract PaymentChannels is IPaymentChannels {
     bytes32 private immutable DOMAIN = Encoding.domainSeparator(block.chainid, address(this));
 
     mapping(ChannelId id => ChannelDeposits) private _channels;
-    mapping(PaymentId payment => Outcome) private _outcomes;
+    /// Numbers of Outcome, in full words: writing a byte would first read the rest of its slot.
+    mapping(PaymentId payment => uint256) private _outcomes;
     mapping(address token => mapping(address account => uint256)) private _credits;
 
     /// @inheritdoc IPaymentChannels
@@ -80,7 +81,7 @@ contract PaymentChannels is IPaymentChannels {
     function record(ChannelIdentity calldata identity, Pending calldata pending, bytes calldata signature) external {
         ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
         PaymentId payment = Encoding.hashPayment(DOMAIN, Encoding.hashTransfer(id, identity, pending), pending);
-        if (_outcomes[payment] != Outcome.NONE) return;
+        if (outcomeOf(payment) != Outcome.NONE) return;
         Outcome outcome = _outcomeOfPhase(pending.phase);
         PartySignature.verify(identity, Encoding.recordDigest(DOMAIN, id, payment, outcome), signature);
         _write(payment, outcome);
@@ -98,8 +99,8 @@ contract PaymentChannels is IPaymentChannels {
     }
 
     /// @inheritdoc IPaymentChannels
-    function outcomeOf(PaymentId payment) external view returns (Outcome) {
-        return _outcomes[payment];
+    function outcomeOf(PaymentId payment) public view returns (Outcome) {
+        return Outcome(_outcomes[payment]);
     }
 
     /// @inheritdoc IPaymentChannels
@@ -136,50 +137,39 @@ contract PaymentChannels is IPaymentChannels {
         emit Deposited(id, side, side == Side.A ? raised.depositA() : raised.depositB());
     }
 
-    /// One exit of `eject` or `settle`: rebuild what was signed, verify, then resolve and net.
+    /// One exit of `eject` or `settle`, in one pass over its pending payments: rebuild what was signed, resolve, net.
+    /// That each payment crosses the channel is proven once the signature fits: a party signed this very id, and the id
+    /// was rebuilt from the channel's own leaf. Outcomes written before that are undone if it does not fit.
     function _exit(Exit calldata exit, Settlement how) private {
         ChannelId id = Encoding.hashIdentity(DOMAIN, exit.identity);
         ChannelDeposits deposits = _channels[id];
         if (deposits.isSettled()) return;
         if (deposits.isUnknown()) revert UnknownChannel(id);
         if (exit.stale) revert StaleExitUnsupported(id);
-        PaymentId[] memory payments = _verifyExit(id, exit);
-
-        int256 net = Netting.netSent(exit.sentA, exit.sentB);
-        for (uint256 i = 0; i < payments.length; ++i) {
-            Pending calldata pending = exit.pending[i];
-            if (_resolve(payments[i], pending.phase, how) == Outcome.APPLIED) {
-                net = Netting.withTransfer(net, pending.amount, pending.fromA);
-            }
-        }
-        _finish(id, exit.identity, deposits, net, how);
-    }
-
-    /// @return payments ids of the pending payments; each is proven to cross the channel, for a party of it signed this
-    /// very id and it was rebuilt from the channel's own leaf
-    function _verifyExit(ChannelId id, Exit calldata exit) private view returns (PaymentId[] memory payments) {
         uint256 count = exit.pending.length;
         if (count > MAX_PENDING) revert TooManyPending(id, count);
-        payments = new PaymentId[](count);
+        int256 net = Netting.netSent(exit.sentA, exit.sentB);
         bytes32[] memory hashes = new bytes32[](count);
         bytes32 previous = 0;
         for (uint256 i = 0; i < count; ++i) {
             Pending calldata pending = exit.pending[i];
-            bytes32 leaf = Encoding.hashTransfer(id, exit.identity, pending);
-            PaymentId payment = Encoding.hashPayment(DOMAIN, leaf, pending);
+            PaymentId payment = Encoding.hashPayment(DOMAIN, Encoding.hashTransfer(id, exit.identity, pending), pending);
             if (PaymentId.unwrap(payment) <= previous) revert PendingNotAscending(payment);
             previous = PaymentId.unwrap(payment);
-            payments[i] = payment;
             hashes[i] = Encoding.hashPending(payment, pending);
+            if (_resolve(payment, pending.phase, how) == Outcome.APPLIED) {
+                net = Netting.withTransfer(net, pending.amount, pending.fromA);
+            }
         }
         bytes32 digest = Encoding.exitDigest(DOMAIN, id, exit.sentA, exit.sentB, exit.stale, hashes);
         PartySignature.verify(exit.identity, digest, exit.signature);
+        _finish(id, exit.identity, deposits, net, how);
     }
 
     /// The outcome that the payment has, or gets now.
     function _resolve(PaymentId payment, uint8 phase, Settlement how) private returns (Outcome outcome) {
         Outcome written = _outcomeOfPhase(phase);
-        outcome = _outcomes[payment];
+        outcome = outcomeOf(payment);
         if (outcome != Outcome.NONE) return outcome;
         if (how != Settlement.EJECT) revert OutcomeMissing(payment);
         _write(payment, written);
@@ -193,7 +183,7 @@ contract PaymentChannels is IPaymentChannels {
     }
 
     function _write(PaymentId payment, Outcome outcome) private {
-        _outcomes[payment] = outcome;
+        _outcomes[payment] = uint256(outcome);
         emit OutcomeRecorded(payment, outcome);
     }
 

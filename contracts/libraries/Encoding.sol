@@ -2,13 +2,16 @@
 pragma solidity 0.8.37;
 
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ChannelId, ChannelIdentity} from "../types/ChannelIdentity.sol";
 import {Outcome, PaymentId, Pending} from "../types/Exit.sol";
 
 /// @notice The frozen encodings of PROTOCOL.md section 9: ids, leaves and EIP-712 digests.
 ///
 /// Equal byte for byte to enclave/core/encoding.ts (shared vectors: contracts/vectors.json). Every id and digest hangs
-/// on the domain separator, so nothing signed for one contract or chain means anything to another.
+/// on the domain separator, so nothing signed for one contract or chain means anything to another. Ids and what is hashed
+/// for each pending payment are laid out by hand above the free memory pointer, which stays where it is: an exit with
+/// 400 of them would otherwise pay for memory that nobody reads again.
 library Encoding {
     bytes32 private constant DOMAIN_TYPE =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
@@ -26,46 +29,82 @@ library Encoding {
         return keccak256(abi.encode(DOMAIN_TYPE, NAME, VERSION, chainId, verifyingContract));
     }
 
-    function hashIdentity(bytes32 domain, ChannelIdentity calldata identity) internal pure returns (ChannelId) {
-        return ChannelId.wrap(
-            keccak256(
-                abi.encodePacked(
-                    domain,
-                    identity.partyA,
-                    identity.partyB,
-                    identity.payoutA,
-                    identity.payoutB,
-                    identity.token,
-                    identity.challengePeriod,
-                    identity.salt
-                )
-            )
-        );
+    function hashIdentity(bytes32 domain, ChannelIdentity calldata identity) internal pure returns (ChannelId id) {
+        (address partyA, address partyB) = (identity.partyA, identity.partyB);
+        (address payoutA, address payoutB) = (identity.payoutA, identity.payoutB);
+        (address token, uint32 challengePeriod, bytes16 salt) =
+            (identity.token, identity.challengePeriod, identity.salt);
+        // abi.encodePacked(domain, partyA, partyB, payoutA, payoutB, token, challengePeriod, salt)
+        assembly ("memory-safe") {
+            let packed := mload(0x40)
+            mstore(packed, domain)
+            mstore(add(packed, 32), shl(96, partyA))
+            mstore(add(packed, 52), shl(96, partyB))
+            mstore(add(packed, 72), shl(96, payoutA))
+            mstore(add(packed, 92), shl(96, payoutB))
+            mstore(add(packed, 112), shl(96, token))
+            mstore(add(packed, 132), shl(224, challengePeriod))
+            mstore(add(packed, 136), salt)
+            id := keccak256(packed, 152)
+        }
     }
 
     /// Leaf of the transfer that `pending` says crosses the channel. Its 108 bytes are never taken for a node of 64.
     function hashTransfer(ChannelId id, ChannelIdentity calldata identity, Pending calldata pending)
         internal
         pure
-        returns (bytes32)
+        returns (bytes32 leaf)
     {
         (address payer, address payee) =
             pending.fromA ? (identity.partyA, identity.partyB) : (identity.partyB, identity.partyA);
-        return keccak256(abi.encodePacked(id, payer, payee, identity.token, pending.amount));
+        (address token, uint128 amount) = (identity.token, pending.amount);
+        // abi.encodePacked(id, payer, payee, token, amount)
+        assembly ("memory-safe") {
+            let packed := mload(0x40)
+            mstore(packed, id)
+            mstore(add(packed, 32), shl(96, payer))
+            mstore(add(packed, 52), shl(96, payee))
+            mstore(add(packed, 72), shl(96, token))
+            mstore(add(packed, 92), shl(128, amount))
+            leaf := keccak256(packed, 108)
+        }
     }
 
     /// Id of the payment that `pending` describes. That it comes out as an id which somebody signed or recorded is the
     /// proof that the payment has this transfer over this channel.
-    function hashPayment(bytes32 domain, bytes32 leaf, Pending calldata pending) internal pure returns (PaymentId) {
+    function hashPayment(bytes32 domain, bytes32 leaf, Pending calldata pending)
+        internal
+        pure
+        returns (PaymentId payment)
+    {
         bytes32 root = MerkleProof.processProofCalldata(pending.proof, leaf);
-        return PaymentId.wrap(
-            keccak256(abi.encodePacked(domain, pending.nonce, pending.invoice, pending.expiry, root))
-        );
+        (bytes16 nonce, bytes32 invoice, uint64 expiry) = (pending.nonce, pending.invoice, pending.expiry);
+        // abi.encodePacked(domain, nonce, invoice, expiry, root)
+        assembly ("memory-safe") {
+            let packed := mload(0x40)
+            mstore(packed, domain)
+            mstore(add(packed, 32), nonce)
+            mstore(add(packed, 48), invoice)
+            mstore(add(packed, 80), shl(192, expiry))
+            mstore(add(packed, 88), root)
+            payment := keccak256(packed, 120)
+        }
     }
 
     /// EIP-712 struct hash of one entry of an exit.
-    function hashPending(PaymentId payment, Pending calldata pending) internal pure returns (bytes32) {
-        return keccak256(abi.encode(PENDING_TYPE, payment, pending.amount, pending.fromA, pending.phase));
+    function hashPending(PaymentId payment, Pending calldata pending) internal pure returns (bytes32 structHash) {
+        (uint128 amount, bool fromA, uint8 phase) = (pending.amount, pending.fromA, pending.phase);
+        bytes32 typeHash = PENDING_TYPE;
+        // abi.encode(typeHash, payment, amount, fromA, phase)
+        assembly ("memory-safe") {
+            let encoded := mload(0x40)
+            mstore(encoded, typeHash)
+            mstore(add(encoded, 32), payment)
+            mstore(add(encoded, 64), amount)
+            mstore(add(encoded, 96), fromA)
+            mstore(add(encoded, 128), phase)
+            structHash := keccak256(encoded, 160)
+        }
     }
 
     /// @param pending the hashes of the entries, in order
@@ -77,8 +116,12 @@ library Encoding {
         bool stale,
         bytes32[] memory pending
     ) internal pure returns (bytes32) {
-        bytes32 list = keccak256(abi.encodePacked(pending));
-        return typedDigest(domain, keccak256(abi.encode(EXIT_TYPE, id, sentA, sentB, stale, list)));
+        bytes32 list;
+        // keccak256(abi.encodePacked(pending))
+        assembly ("memory-safe") {
+            list := keccak256(add(pending, 32), shl(5, mload(pending)))
+        }
+        return MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(EXIT_TYPE, id, sentA, sentB, stale, list)));
     }
 
     function recordDigest(bytes32 domain, ChannelId id, PaymentId payment, Outcome outcome)
@@ -86,10 +129,6 @@ library Encoding {
         pure
         returns (bytes32)
     {
-        return typedDigest(domain, keccak256(abi.encode(RECORD_TYPE, id, payment, outcome)));
-    }
-
-    function typedDigest(bytes32 domain, bytes32 structHash) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+        return MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(RECORD_TYPE, id, payment, outcome)));
     }
 }
