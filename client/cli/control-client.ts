@@ -48,7 +48,10 @@ export class ControlClient {
       else answered = parsed.result;
     }
     if (answered === undefined) {
-      throw new Failure('DAEMON_GONE', 'The terminal stopped before it answered. Start it again and look at `baro payments`.');
+      throw new Failure(
+        'DAEMON_GONE',
+        'The terminal stopped before it answered. Start it again and look at `baro payments`.',
+      );
     }
     const checked = call.answer.safeParse(answered);
     if (checked.success) return checked.data;
@@ -57,7 +60,7 @@ export class ControlClient {
     });
   }
 
-  async *#lines(call: Call<unknown>): AsyncGenerator<unknown> {
+  async *#lines(call: Call<unknown>): AsyncGenerator {
     const body = call.body === undefined ? undefined : JSON.stringify(call.body, bigintsAsText);
     const outgoing = request(`${this.#control.url}${call.path}`, {
       method: call.method,

@@ -32,5 +32,4 @@ export async function readControl(dataDirectory: string): Promise<Control | unde
   }
 }
 
-export const removeControl = (dataDirectory: string): Promise<void> =>
-  rm(controlFile(dataDirectory), { force: true });
+export const removeControl = (dataDirectory: string): Promise<void> => rm(controlFile(dataDirectory), { force: true });

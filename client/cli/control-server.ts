@@ -70,7 +70,11 @@ export async function startControlServer(options: {
     // The query is split by hand: a base URL would be needed to parse what no URL of ours needs.
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     if (!isAuthorized(request, options.token)) {
-      return refuse(response, 401, new Failure('UNAUTHORIZED', 'The token is missing or wrong: it is in DATA/control.json.'));
+      return refuse(
+        response,
+        401,
+        new Failure('UNAUTHORIZED', 'The token is missing or wrong: it is in DATA/control.json.'),
+      );
     }
     const found = options.routes.filter((candidate) => candidate.path === path);
     const chosen = found.find((candidate) => candidate.method === request.method);

@@ -10,9 +10,13 @@ export async function makePrivateDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new Failure('DATA_NOT_WRITABLE', `Cannot use the directory ${path}: ${reasonOf(error)}. Choose another one.`, {
-      cause: error,
-    });
+    throw new Failure(
+      'DATA_NOT_WRITABLE',
+      `Cannot use the directory ${path}: ${reasonOf(error)}. Choose another one.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
