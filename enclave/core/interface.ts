@@ -36,12 +36,12 @@ import {
   MAX_CHANNELS,
   MAX_COMMANDS,
   MAX_DIRECT_UNACKNOWLEDGED,
-  MAX_FRAME_BYTES,
   MAX_INVOICES,
   MAX_ORDERS,
   MAX_PAIR_MESSAGE_BYTES,
   MAX_PARTICIPANTS,
   MAX_PENDING_CONTRACT,
+  MAX_RECORD_BYTES,
   MAX_TRANSFERS,
 } from './limits.ts';
 import { invoiceCodec, orderCodec, ownerPolicyCodec, signedInvoiceCodec } from './order.ts';
@@ -52,7 +52,7 @@ const side = oneOf(['A', 'B']);
 const outcome = oneOf(['VOID', 'APPLIED']);
 const pairMessage = blob(MAX_PAIR_MESSAGE_BYTES);
 const nothing = struct({});
-export const recordCodec = blob(MAX_FRAME_BYTES);
+const sealedRecord = blob(MAX_RECORD_BYTES);
 
 /** What the owner's host may ask for; several travel in one frame, each with a result of its own. */
 export const commandCodec = union({
@@ -98,8 +98,8 @@ export const commandCodec = union({
   step: [15, struct({ step: stepCodec })],
   /** Signs the outcome that this terminal's phase stands for, for the contract (section 5, record). → record */
   record: [16, struct({ paymentId: paymentIdCodec })],
-  /** Signs the exit of a channel, for good (section 5). → exit */
-  exit: [17, struct({ channelId: channelIdCodec })],
+  /** Signs the exit of a channel, for good, also of one that was never agreed but names an own address (section 5). → exit */
+  exit: [17, struct({ channel: channelIdentityCodec })],
   /** As `exit`, refused while anything is pending there (section 3, Close). → exit */
   close: [18, struct({ channelId: channelIdCodec })],
   /** The host has read this outcome from the contract; consents where this terminal is the one who loses. → messages */
@@ -281,7 +281,7 @@ export const doorCallCodec = union({
     }),
   ],
   /** Sealed records, oldest first, from the last snapshot on; in as many calls as it takes. → loaded */
-  load: [2, struct({ records: list(recordCodec, MAX_COMMANDS) })],
+  load: [2, struct({ records: list(sealedRecord, MAX_COMMANDS) })],
   /** Starts from what was loaded. → opened, or refused as STALE, FOREIGN, CORRUPT */
   open: [3, nothing],
   /** `now` in unix seconds, by the host's clock. → sealed, or results where nothing changed */
@@ -292,7 +292,7 @@ export const doorCallCodec = union({
 export type DoorCall = TypeOf<typeof doorCallCodec>;
 
 export const doorReplyCodec = union({
-  sealed: [1, struct({ record: recordCodec, recordHash: bytes32Codec, snapshot: bool })],
+  sealed: [1, struct({ record: sealedRecord, recordHash: bytes32Codec, snapshot: bool })],
   results: [2, struct({ results: list(resultCodec, MAX_COMMANDS) })],
   loaded: [3, struct({ records: uint32 })],
   /** How many of the loaded records count; the host cuts off what follows. */

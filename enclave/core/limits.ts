@@ -35,3 +35,5 @@ export const MAX_COMMANDS = 1_024;
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 /** Bytes of one message from enclave to enclave. */
 export const MAX_PAIR_MESSAGE_BYTES = 1_024;
+/** Bytes of one sealed record: a snapshot holds the whole state. */
+export const MAX_RECORD_BYTES = 64 * 1024 * 1024;

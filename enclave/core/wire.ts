@@ -8,7 +8,6 @@
 import { channelIdentityCodec } from './channel-identity.ts';
 import {
   addressCodec,
-  amount,
   blob,
   bool,
   bytes32Codec,
