@@ -42,8 +42,11 @@ export type PaymentSaved = Omit<PaymentHistoryEntry, 'sequence' | 'createdAt'>;
 
 /** Where reading the chain goes on, and the block hash by which a reorganisation shows. */
 export interface StoredCursor {
-  block: number;
-  hash: string;
+  /** The last block that was read. */
+  blockNumber: number;
+  blockHash: Bytes32;
+  /** Hash of block 0: tells one development chain from the next. */
+  genesisHash: Bytes32;
 }
 
 /** What the chain was seen to hold, and what of it the enclave was told. */

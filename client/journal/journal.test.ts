@@ -1,0 +1,150 @@
+/** One conformance suite for every journal: what SQLite does, the memory version does. */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { bytes32, channelId, identity, NATIVE, paymentId } from '../../enclave/core/ids.ts';
+import { MAX_AMOUNT } from '../../enclave/core/limits.ts';
+import { Database } from '../database.ts';
+import type { Journal, PaymentSaved } from './journal.ts';
+import { MemoryJournal } from './memory-journal.ts';
+import { SqliteJournal } from './sqlite-journal.ts';
+
+const word = (byte: number): string => `0x${byte.toString(16).padStart(2, '0').repeat(32)}`;
+const name = (byte: number): string => `0x${byte.toString(16).padStart(2, '0').repeat(20)}`;
+
+const payment = (number: number, change: Partial<PaymentSaved> = {}): PaymentSaved => ({
+  kind: 'round',
+  key: word(number),
+  paymentId: paymentId(word(number)),
+  channelId: null,
+  role: 'payer',
+  phase: 'PRE-UPDATE',
+  token: NATIVE,
+  amount: 1_000n + BigInt(number),
+  fee: null,
+  payer: identity(name(1)),
+  payee: identity(name(2)),
+  invoice: null,
+  orderId: bytes32(word(9)),
+  description: "coffee, «ünïcode» and 'quotes'",
+  hops: 3,
+  updatedAt: 1_700_000_000_000 + number,
+  ...change,
+});
+const cursorAt = (blockNumber: number) => ({
+  blockNumber,
+  blockHash: bytes32(word(4)),
+  genesisHash: bytes32(word(5)),
+});
+
+const directories: string[] = [];
+async function directory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'baro-journal-'));
+  directories.push(path);
+  return path;
+}
+afterEach(async () => {
+  for (const path of directories.splice(0)) await rm(path, { recursive: true, force: true });
+});
+
+const journals: Record<string, () => Promise<Journal>> = {
+  memory: () => Promise.resolve(new MemoryJournal()),
+  sqlite: async () => SqliteJournal.open(join(await directory(), 'journal.sqlite')),
+};
+
+describe.each(Object.entries(journals))('a journal in %s', (_, open) => {
+  it('lists payments newest first and in pages', async () => {
+    const journal = await open();
+    await journal.savePayments([payment(1), payment(2)]);
+    await journal.savePayments([payment(3)]);
+    const first = await journal.payments({ limit: 2, before: null });
+    expect(first.map((entry) => entry.amount)).toEqual([1_003n, 1_002n]);
+    const second = await journal.payments({ limit: 2, before: first[1]?.sequence ?? 0 });
+    expect(second.map((entry) => entry.amount)).toEqual([1_001n]);
+    await journal.close();
+  });
+
+  it('keeps one entry per payment, with its place and birth, however often its phase is saved', async () => {
+    const journal = await open();
+    await journal.savePayments([payment(1), payment(2)]);
+    await journal.savePayments([
+      payment(1, { phase: 'POST-UPDATE', updatedAt: 1_700_000_001_000 }),
+      payment(1, { phase: 'DONE', fee: 7n, description: '', updatedAt: 1_700_000_002_000 }),
+    ]);
+    const entries = await journal.payments({ limit: 10, before: null });
+    expect(entries.map((entry) => entry.key)).toEqual([word(2), word(1)]);
+    expect(entries[1]).toEqual({
+      ...payment(1, { phase: 'DONE', fee: 7n, updatedAt: 1_700_000_002_000 }),
+      sequence: entries[1]?.sequence,
+      createdAt: 1_700_000_000_001,
+    });
+    await journal.close();
+  });
+
+  it('keeps amounts to the last unit, up to 2^128 - 1', async () => {
+    const journal = await open();
+    await journal.savePayments([payment(1, { amount: MAX_AMOUNT, fee: 2n ** 64n + 1n })]);
+    await journal.saveProgress({
+      cursor: cursorAt(1),
+      deposits: [{ channelId: channelId(word(7)), side: 'B', total: MAX_AMOUNT }],
+    });
+    const [entry] = await journal.payments({ limit: 1, before: null });
+    expect([entry?.amount, entry?.fee]).toEqual([MAX_AMOUNT, 2n ** 64n + 1n]);
+    expect(await journal.deposits()).toEqual([{ channelId: word(7), side: 'B', total: MAX_AMOUNT }]);
+    await journal.close();
+  });
+
+  it('has no cursor at first and then the last one that was stored', async () => {
+    const journal = await open();
+    expect(await journal.cursor()).toBeNull();
+    await journal.saveProgress({ cursor: cursorAt(5), deposits: [] });
+    await journal.saveProgress({ cursor: cursorAt(9), deposits: [] });
+    expect(await journal.cursor()).toEqual(cursorAt(9));
+    await journal.close();
+  });
+
+  it('remembers terminals, the most recently seen first', async () => {
+    const journal = await open();
+    const peer = (number: number, seenAt: number) => ({
+      identity: identity(name(number)),
+      name: `peer ${number}`,
+      payout: identity(name(number + 100)),
+      seenAt,
+    });
+    await journal.savePeer(peer(1, 10));
+    await journal.savePeer(peer(2, 20));
+    await journal.savePeer({ ...peer(1, 30), name: 'renamed' });
+    expect((await journal.peers()).map((known) => known.name)).toEqual(['renamed', 'peer 2']);
+    await journal.close();
+  });
+});
+
+describe('a journal in a file', () => {
+  it('is still there after it was closed and opened again', async () => {
+    const file = join(await directory(), 'journal.sqlite');
+    const before = await SqliteJournal.open(file);
+    await before.savePayments([payment(1)]);
+    await before.saveProgress({ cursor: cursorAt(3), deposits: [] });
+    await before.close();
+    const after = await SqliteJournal.open(file);
+    expect(await after.payments({ limit: 10, before: null })).toHaveLength(1);
+    expect(await after.cursor()).toEqual(cursorAt(3));
+    await after.close();
+  });
+
+  it('is refused in words where the file is something else, and left as it is', async () => {
+    const file = join(await directory(), 'journal.sqlite');
+    await writeFile(file, 'this has never been a database, and it is long enough to be read as one. '.repeat(20));
+    await expect(SqliteJournal.open(file)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+  });
+
+  it('is refused where a newer version wrote it', async () => {
+    const file = join(await directory(), 'journal.sqlite');
+    const database = await Database.open(file);
+    await database.execute('pragma user_version = 99');
+    await database.close();
+    await expect(SqliteJournal.open(file)).rejects.toThrow(/newer version/);
+  });
+});
