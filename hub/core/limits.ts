@@ -1,0 +1,45 @@
+/** Every bound of the hub, in one place. What the protocol itself bounds stands in enclave/core/limits.ts. */
+
+/** Terminals that the hub remembers, each with its credential. */
+export const MAX_TERMINALS = 262_144;
+/** Channels that the hub follows; further ones are ignored and logged. */
+export const MAX_NETWORK_CHANNELS = 1_048_576;
+/** Payments that are neither complete nor aborted at every participant. */
+export const MAX_PAYMENTS_IN_FLIGHT = 65_536;
+/** Orders of one payer that are not over. */
+export const MAX_ORDERS_PER_PAYER = 4_096;
+/** Orders that are over and whose result is still told to whoever asks again. */
+export const MAX_ORDERS_REMEMBERED = 262_144;
+/** Introductions that the hub remembers having made in one session; when full it starts to make them again. */
+export const MAX_INTRODUCED = 16_384;
+/** Payments that wait for the next COMPLETE on one channel of one terminal. */
+export const MAX_HELD_PER_CHANNEL = 4_096;
+/** Labels that one search for a route may settle before it gives up. */
+export const MAX_ROUTE_LABELS = 100_000;
+/** The same for the search that must compare sets of nodes (route.ts says when). */
+export const MAX_STRICT_LABELS = 10_000;
+/** Answers `failed` of one participant in one phase after which the payment is cancelled, where it still can be. */
+export const MAX_STEP_FAILURES = 3;
+/** Terminals and channels that the attempts of one order may leave out. */
+export const MAX_EXCLUDED = 256;
+/** The longest pause between two askings of a participant that does not answer. */
+export const MAX_REPEAT_MS = 60_000;
+
+/** Sessions at one time. */
+export const MAX_SESSIONS = 16_384;
+/** Sockets that have not said a proper hello yet. */
+export const MAX_UNPROVEN = 1_024;
+/** How long a socket may take until its hello. */
+export const HELLO_TIMEOUT_MS = 10_000;
+/** Bytes that wait for one terminal; one that reads slower is dropped and resumes later. */
+export const MAX_OUTGOING_BYTES = 16 * 1024 * 1024;
+/** Messages that wait for the end of the tick for one terminal. */
+export const MAX_OUTGOING_MESSAGES = 65_536;
+/** Frames of one session that wait for the check of certificates. */
+export const MAX_INCOMING_FRAMES = 64;
+/** Events that wait for the loop; above it sockets are not read. */
+export const MAX_QUEUED_EVENTS = 65_536;
+/** Events that one turn of the loop takes, so that commits stay bounded. */
+export const MAX_EVENTS_PER_TURN = 4_096;
+/** Rows on one page of GET /payments. */
+export const MAX_PAGE = 500;
