@@ -3,7 +3,7 @@
  * payment on this terminal, over the whole payment and per token, or says why none does.
  */
 
-import type { Address, Bytes32, Identity } from './ids.ts';
+import type { Address, Identity } from './ids.ts';
 import { ZERO_32 } from './ids.ts';
 import type { PaymentView } from './interface.ts';
 import { forwardingFee } from './order.ts';
@@ -135,7 +135,7 @@ function asIntermediary(state: State, terms: PaymentTerms, nets: NetEffects): Al
   const [token] = outgoing.keys();
   if (!token) return 'FORWARDING_REFUSED';
   const amount = nets.of(self, token);
-  return { role: 'intermediary', token, amount, payer, payee: null, invoice: terms.invoice as Bytes32, orderId: null };
+  return { role: 'intermediary', token, amount, payer, payee: null, invoice: terms.invoice, orderId: null };
 }
 
 /** The terminal that loses; where it is not one alone, the first: quotas then count against it. */

@@ -3,7 +3,7 @@
  * Deciding (who may ask what) is elsewhere; nothing here refuses. Deterministic: no clock, no randomness.
  */
 
-import { composeExit } from './channel.ts';
+import { composeExit, newChannel } from './channel.ts';
 import { channelIdentityCodec } from './channel-identity.ts';
 import {
   amount,
@@ -254,26 +254,6 @@ function applyToChannel(state: State, change: ChannelChange): void {
       for (const each of change.outcomes) resolve(state, channel, each);
       return;
   }
-}
-
-function newChannel(agreed: Extract<Change, { kind: 'agreed' }>): Channel {
-  const { channelId, channel, side, peer } = agreed;
-  const none = { deposit: 0n, direct: 0n, round: 0n };
-  return {
-    channelId,
-    channel,
-    side,
-    peer,
-    agreedByPeer: false,
-    own: { ...none },
-    theirs: { ...none },
-    suspended: false,
-    directSent: 0,
-    directReceived: 0,
-    directUnacknowledged: [],
-    exit: null,
-    settled: false,
-  };
 }
 
 function mustChannel(state: State, channelId: ChannelId): Channel {

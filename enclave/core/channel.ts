@@ -9,6 +9,26 @@ import { sign } from './keys.ts';
 import { MAX_AMOUNT } from './limits.ts';
 import { type Channel, type Payment, pendingOn, type State, type Sums } from './state.ts';
 
+/** A channel that was just agreed to here. */
+export function newChannel(agreed: Pick<Channel, 'channelId' | 'channel' | 'side' | 'peer'>): Channel {
+  const { channelId, channel, side, peer } = agreed;
+  return {
+    channelId,
+    channel,
+    side,
+    peer,
+    agreedByPeer: false,
+    own: { deposit: 0n, direct: 0n, round: 0n },
+    theirs: { deposit: 0n, direct: 0n, round: 0n },
+    suspended: false,
+    directSent: 0,
+    directReceived: 0,
+    directUnacknowledged: [],
+    exit: null,
+    settled: false,
+  };
+}
+
 export const sentBy = (sums: Sums): bigint => sums.direct + sums.round;
 
 export const ownBalance = (channel: Channel): bigint =>

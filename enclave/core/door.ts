@@ -130,17 +130,19 @@ export class Door {
       );
     }
     const { state, end, accepted } = restore(this.#platform.sealingKey, this.#loaded, anchored);
-    await this.#start(state, end, first.length);
+    const running = await this.#start(state, end, first.length);
+    for (const record of this.#loaded.slice(1, accepted)) running.sinceSnapshot += record.length;
     this.#loaded = [];
     return { kind: 'opened', accepted };
   }
 
-  async #start(state: State, end: ChainEnd, snapshotBytes: number): Promise<void> {
+  async #start(state: State, end: ChainEnd, snapshotBytes: number): Promise<Running> {
     const { keyRing, deployment } = state;
     const { measurement } = this.#platform;
     const signed = await this.#platform.quote(reportData(keyRing, deployment));
     const quote = { platform: 'emulated' as const, measurement, ...signed };
     this.#running = { state, quote, end, sinceSnapshot: 0, snapshotBytes };
+    return this.#running;
   }
 
   #frame(running: Running, call: Extract<DoorCall, { kind: 'frame' }>): DoorReply {

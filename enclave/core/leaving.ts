@@ -2,8 +2,8 @@
 
 import { messageTo, noPeer, unknownChannel } from './agreement.ts';
 import type { Change } from './changes.ts';
-import { composeExit, pendingParts, pendingSums } from './channel.ts';
-import { otherSide, partyOf } from './channel-identity.ts';
+import { composeExit, newChannel, pendingParts, pendingSums } from './channel.ts';
+import { otherSide, partyOf, type Side } from './channel-identity.ts';
 import { type Decider, type Decision, decided, refused } from './decision.ts';
 import { hashChannelIdentity, type Outcome, recordDigest } from './encoding.ts';
 import type { Identity, PaymentId } from './ids.ts';
@@ -38,7 +38,7 @@ export const exit: Decider<'exit'> = (state, command) => {
   const channelId = hashChannelIdentity(state.deployment.domain, identity);
   const known = state.channels.get(channelId);
   if (known) return signExit(state, known);
-  const side = state.keyRing.partyKey(identity.partyA) ? 'A' : 'B';
+  const side: Side = state.keyRing.partyKey(identity.partyA) ? 'A' : 'B';
   if (!state.keyRing.partyKey(partyOf(identity, side))) {
     return refused('WRONG_PARTY', 'Neither party of this channel is an address of this terminal.');
   }
@@ -47,20 +47,7 @@ export const exit: Decider<'exit'> = (state, command) => {
   const stranger = partyOf(identity, otherSide(side));
   const peer = ownerOf(state, stranger) ?? (stranger as Identity);
   const agreed = { channelId, channel: identity, side, peer };
-  const none = { deposit: 0n, direct: 0n, round: 0n };
-  const blank: Channel = {
-    ...agreed,
-    agreedByPeer: false,
-    own: none,
-    theirs: none,
-    suspended: false,
-    directSent: 0,
-    directReceived: 0,
-    directUnacknowledged: [],
-    exit: null,
-    settled: false,
-  };
-  const result = { kind: 'exit' as const, exit: composeExit(state, blank) };
+  const result = { kind: 'exit' as const, exit: composeExit(state, newChannel(agreed)) };
   return decided(result, { kind: 'agreed', ...agreed }, { kind: 'exitSigned', channelId });
 };
 

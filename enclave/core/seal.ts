@@ -144,14 +144,19 @@ function unseal(sealingKey: Uint8Array, record: Uint8Array): Opened {
   }
 }
 
-/** The log that a record claims to belong to, without opening it; null where it is no record. */
-export function logOf(record: Uint8Array): Bytes16 | null {
+function claimedHeader(record: Uint8Array): Header | null {
   try {
-    return decode(headerCodec, record.subarray(0, HEADER_BYTES)).log;
+    return decode(headerCodec, record.subarray(0, HEADER_BYTES));
   } catch {
     return null;
   }
 }
+
+/** The log that a record claims to belong to, without opening it; null where it is no record. */
+export const logOf = (record: Uint8Array): Bytes16 | null => claimedHeader(record)?.log ?? null;
+
+/** True where a record claims to be the first of its log: nothing but the creation of a terminal. */
+export const isFirstRecord = (record: Uint8Array): boolean => claimedHeader(record)?.sequence === 1;
 
 export interface Restored {
   state: State;
