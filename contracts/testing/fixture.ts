@@ -3,7 +3,7 @@
  * with their proofs, and exits signed as an enclave would sign them.
  */
 
-import { computeAddress, id as hashText, SigningKey, Wallet } from 'ethers';
+import { computeAddress, id as hashText, SigningKey, type TransactionRequest, Wallet } from 'ethers';
 import type { ChannelIdentity } from '../../enclave/core/channel-identity.ts';
 import {
   exitDigest,
@@ -30,6 +30,7 @@ import {
 import type { PaymentTerms, Transfer } from '../../enclave/core/payment-terms.ts';
 import { deployPaymentChannels } from '../deploy.ts';
 import { type DevelopmentChain, startDevelopmentChain } from '../development-chain.ts';
+import { ContractRevert, translateError } from '../errors.ts';
 import { PaymentChannels, type PendingProof, type SignedExit, type TransferProof } from '../payment-channels.ts';
 import { openRpc } from '../rpc.ts';
 
@@ -160,4 +161,16 @@ export function signRecord(
   const { payment, outcome, by = channel.keyA } = record;
   const digest = recordDigest(domain, { channelId: channel.id, paymentId: payment.id, outcome });
   return { identity: channel.identity, payment: payment.proofFor(channel), outcome, signature: sign(by, digest) };
+}
+
+/** Code of the contract's refusal of a raw transaction. @throws unless it is refused */
+export async function refusal(signer: Wallet, request: TransactionRequest): Promise<string> {
+  try {
+    await signer.estimateGas(request);
+  } catch (error) {
+    const translated = translateError(error);
+    if (translated instanceof ContractRevert) return translated.code;
+    throw translated;
+  }
+  throw new Error('the contract accepted what it should refuse');
 }
