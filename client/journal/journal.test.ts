@@ -89,6 +89,7 @@ describe.each(Object.entries(journals))('a journal in %s', (_, open) => {
     await journal.saveProgress({
       cursor: cursorAt(1),
       deposits: [{ channelId: channelId(word(7)), side: 'B', total: MAX_AMOUNT }],
+      settled: [],
     });
     const [entry] = await journal.payments({ limit: 1, before: null });
     expect([entry?.amount, entry?.fee]).toEqual([MAX_AMOUNT, 2n ** 64n + 1n]);
@@ -99,9 +100,20 @@ describe.each(Object.entries(journals))('a journal in %s', (_, open) => {
   it('has no cursor at first and then the last one that was stored', async () => {
     const journal = await open();
     expect(await journal.cursor()).toBeNull();
-    await journal.saveProgress({ cursor: cursorAt(5), deposits: [] });
-    await journal.saveProgress({ cursor: cursorAt(9), deposits: [] });
+    await journal.saveProgress({ cursor: cursorAt(5), deposits: [], settled: [] });
+    await journal.saveProgress({ cursor: cursorAt(9), deposits: [], settled: [] });
     expect(await journal.cursor()).toEqual(cursorAt(9));
+    await journal.close();
+  });
+
+  it('forgets the cursor alone when the chain is to be read again', async () => {
+    const journal = await open();
+    const settled = [channelId(word(8)), channelId(word(7))];
+    await journal.saveProgress({ cursor: cursorAt(5), deposits: [], settled });
+    await journal.saveProgress({ cursor: cursorAt(6), deposits: [], settled });
+    await journal.forgetCursor();
+    expect(await journal.cursor()).toBeNull();
+    expect(await journal.settlements()).toEqual([word(7), word(8)]);
     await journal.close();
   });
 
@@ -126,7 +138,7 @@ describe('a journal in a file', () => {
     const file = join(await directory(), 'journal.sqlite');
     const before = await SqliteJournal.open(file);
     await before.savePayments([payment(1)]);
-    await before.saveProgress({ cursor: cursorAt(3), deposits: [] });
+    await before.saveProgress({ cursor: cursorAt(3), deposits: [], settled: [] });
     await before.close();
     const after = await SqliteJournal.open(file);
     expect(await after.payments({ limit: 10, before: null })).toHaveLength(1);

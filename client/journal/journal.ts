@@ -56,6 +56,12 @@ export interface ReportedDeposit {
   total: bigint;
 }
 
+export interface ChainProgress {
+  cursor: StoredCursor;
+  deposits: readonly ReportedDeposit[];
+  settled: readonly ChannelId[];
+}
+
 export interface KnownPeer {
   identity: Identity;
   name: string;
@@ -71,8 +77,12 @@ export interface Journal {
   /** Newest first: at most `limit` (1 to 1,000) entries with a sequence below `before`. */
   payments(page: { limit: number; before: number | null }): Promise<PaymentHistoryEntry[]>;
   cursor(): Promise<StoredCursor | null>;
-  /** Stores deposits reported up to the cursor and the cursor, together. */
-  saveProgress(progress: { cursor: StoredCursor; deposits: readonly ReportedDeposit[] }): Promise<void>;
+  /** Stores the cursor, and what was reported up to it, together. */
+  saveProgress(progress: ChainProgress): Promise<void>;
+  /** The chain is read from its beginning again; what was reported stays. */
+  forgetCursor(): Promise<void>;
+  /** Channels of this terminal that were seen settled. */
+  settlements(): Promise<ChannelId[]>;
   deposits(): Promise<ReportedDeposit[]>;
   savePeer(peer: KnownPeer): Promise<void>;
   /** Most recently seen first, at most 1,000. */

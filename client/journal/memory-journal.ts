@@ -1,6 +1,8 @@
 /** The journal without a disk: for simulations and tests, with the same behaviour. */
 
+import type { ChannelId } from '../../enclave/core/ids.ts';
 import {
+  type ChainProgress,
   type Journal,
   type KnownPeer,
   MAX_HISTORY_PAGE,
@@ -14,6 +16,7 @@ export class MemoryJournal implements Journal {
   readonly #payments = new Map<string, PaymentHistoryEntry>();
   readonly #deposits = new Map<string, ReportedDeposit>();
   readonly #peers = new Map<string, KnownPeer>();
+  readonly #settlements = new Set<ChannelId>();
   #cursor: StoredCursor | null = null;
   #sequence = 0;
 
@@ -48,10 +51,20 @@ export class MemoryJournal implements Journal {
     return Promise.resolve(this.#cursor);
   }
 
-  saveProgress(progress: { cursor: StoredCursor; deposits: readonly ReportedDeposit[] }): Promise<void> {
+  saveProgress(progress: ChainProgress): Promise<void> {
+    for (const channelId of progress.settled) this.#settlements.add(channelId);
     for (const deposit of progress.deposits) this.#deposits.set(`${deposit.channelId} ${deposit.side}`, { ...deposit });
     this.#cursor = { ...progress.cursor };
     return Promise.resolve();
+  }
+
+  forgetCursor(): Promise<void> {
+    this.#cursor = null;
+    return Promise.resolve();
+  }
+
+  settlements(): Promise<ChannelId[]> {
+    return Promise.resolve([...this.#settlements].sort());
   }
 
   deposits(): Promise<ReportedDeposit[]> {

@@ -37,6 +37,7 @@ const STEPS: readonly string[] = [
      total text not null,
      primary key (channel_id, side)
    );
+   create table settlements (channel_id text primary key);
    create table peers (
      identity text primary key,
      name text not null,

@@ -3,6 +3,7 @@
 import type { Address, Bytes32, ChannelId, Identity, PaymentId } from '../../enclave/core/ids.ts';
 import { Database, databaseRefusal } from '../database.ts';
 import {
+  type ChainProgress,
   type Journal,
   type KnownPeer,
   MAX_HISTORY_PAGE,
@@ -50,6 +51,8 @@ const SAVE_DEPOSITS = `
   insert into deposits (channel_id, side, total)
   select value ->> 'channelId', value ->> 'side', value ->> 'total' from json_each(?) where true
   on conflict (channel_id, side) do update set total = excluded.total`;
+
+const SAVE_SETTLED = 'insert or ignore into settlements (channel_id) select value from json_each(?)';
 
 /** JSON has no bigint: money crosses as decimal text. */
 const toJson = (rows: readonly object[]): string =>
@@ -111,12 +114,13 @@ export class SqliteJournal implements Journal {
     return row ? { blockNumber: row.block_number, blockHash: row.block_hash, genesisHash: row.genesis_hash } : null;
   }
 
-  saveProgress(progress: { cursor: StoredCursor; deposits: readonly ReportedDeposit[] }): Promise<void> {
+  saveProgress(progress: ChainProgress): Promise<void> {
     const { blockNumber, blockHash, genesisHash } = progress.cursor;
     return this.#work(async () => {
       await this.#database.execute('begin immediate');
       try {
         if (progress.deposits.length > 0) await this.#database.run(SAVE_DEPOSITS, [toJson(progress.deposits)]);
+        if (progress.settled.length > 0) await this.#database.run(SAVE_SETTLED, [JSON.stringify(progress.settled)]);
         await this.#database.run('insert or replace into cursor values (1, ?, ?, ?)', [
           blockNumber,
           blockHash,
@@ -128,6 +132,17 @@ export class SqliteJournal implements Journal {
         throw error;
       }
     });
+  }
+
+  forgetCursor(): Promise<void> {
+    return this.#work(() => this.#database.run('delete from cursor'));
+  }
+
+  async settlements(): Promise<ChannelId[]> {
+    const rows = await this.#work(() =>
+      this.#database.all<{ channel_id: ChannelId }>('select channel_id from settlements order by channel_id'),
+    );
+    return rows.map((row) => row.channel_id);
   }
 
   async deposits(): Promise<ReportedDeposit[]> {

@@ -46,7 +46,7 @@ export class FileVault implements Vault {
 
   /**
    * Takes the directory for this process and creates it where it is missing.
-   * @throws VaultError DATA_IN_USE, DISK_FULL, DISK_FAILED
+   * @throws VaultError DATA_IN_USE, ENOSPC, DISK_FAILED
    */
   static async open(directory: string, options: { openFile?: OpenFile } = {}): Promise<FileVault> {
     let lock: DirectoryLock | null = null;

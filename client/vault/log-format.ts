@@ -9,6 +9,7 @@
  */
 
 import { crc32 } from 'node:zlib';
+import { MAX_RECORD_BYTES } from '../../enclave/core/limits.ts';
 import { VaultError } from './vault-error.ts';
 
 export interface StoredRecord {
@@ -26,7 +27,7 @@ export const MAGIC = new TextEncoder().encode('BAROLOG1');
 const UNIT_HEADER = 12;
 const RECORD_HEADER = 5;
 /** Bytes in one unit; a larger group is written as several. */
-export const MAX_UNIT_BYTES = 64 * 1024 * 1024;
+export const MAX_UNIT_BYTES = MAX_RECORD_BYTES + RECORD_HEADER;
 
 export const recordLength = (record: StoredRecord): number => RECORD_HEADER + record.bytes.length;
 
@@ -68,7 +69,10 @@ export function parseLog(bytes: Uint8Array, file: string): ParsedLog {
       if (inner + RECORD_HEADER + length > unitEnd)
         throw corrupt(file, `the record at byte ${inner} overruns its group`);
       const start = inner + RECORD_HEADER;
-      records.push({ bytes: new Uint8Array(bytes.subarray(start, start + length)), snapshot: view.getUint8(inner + 4) === 1 });
+      records.push({
+        bytes: new Uint8Array(bytes.subarray(start, start + length)),
+        snapshot: view.getUint8(inner + 4) === 1,
+      });
       inner = start + length;
     }
     at = unitEnd;

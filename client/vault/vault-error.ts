@@ -1,6 +1,7 @@
 /** Why a vault could not do its work, in words; what it had acknowledged before is untouched. */
 
-export type VaultErrorCode = 'DATA_IN_USE' | 'DATA_CORRUPT' | 'DISK_FULL' | 'DISK_FAILED' | 'CLOSED';
+/** ENOSPC: the disk is full; the same record may be appended again when there is room. */
+export type VaultErrorCode = 'DATA_IN_USE' | 'DATA_CORRUPT' | 'ENOSPC' | 'DISK_FAILED' | 'CLOSED';
 
 export class VaultError extends Error {
   override readonly name = 'VaultError';
@@ -19,7 +20,7 @@ export function diskError(error: unknown, file: string): VaultError {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new VaultError(
       {
-        code: 'DISK_FULL',
+        code: 'ENOSPC',
         message: `No room left to write ${file}. Nothing was acknowledged and nothing is lost; make room and it goes on.`,
       },
       { cause: error },

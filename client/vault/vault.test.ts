@@ -195,8 +195,8 @@ describe('a vault in files', () => {
     await vault.append(record('a'));
     disk.room = 7;
     const refused = await Promise.allSettled([vault.append(record('b')), vault.append(record('c'))]);
-    for (const result of refused) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'DISK_FULL' } });
-    await expect(vault.append(snapshot('s2'))).rejects.toMatchObject({ code: 'DISK_FULL' });
+    for (const result of refused) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ENOSPC' } });
+    await expect(vault.append(snapshot('s2'))).rejects.toMatchObject({ code: 'ENOSPC' });
     expect(await texts(vault)).toEqual(['s', 'a']);
     disk.room = Number.POSITIVE_INFINITY;
     await vault.append(record('b'));
