@@ -1,9 +1,10 @@
 /** Opening, depositing, closing and withdrawing (PROTOCOL.md section 3). */
 
-import { ContractFactory, Interface, toBeHex } from 'ethers';
+import { ContractFactory, Interface, toBeHex, Wallet } from 'ethers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { address, type Hex, NATIVE, ZERO_ADDRESS } from '../enclave/core/ids.ts';
 import { MAX_AMOUNT } from '../enclave/core/limits.ts';
+import { deployPaymentChannels } from './deploy.ts';
 import { ContractRevert, revertCodes } from './errors.ts';
 import { hostileReceiverAbi, hostileReceiverBytecode } from './generated/testing.ts';
 import { contractInterface } from './interface.ts';
@@ -164,7 +165,6 @@ test('what was signed for one channel or one contract settles no other', async (
 });
 
 async function setSecondContract(): Promise<PaymentChannels> {
-  const { deployPaymentChannels } = await import('./deploy.ts');
   const signer = await signerOf(stage.chain, 1);
   const deployed = await deployPaymentChannels(signer);
   return PaymentChannels.connect({ signer, address: deployed.address });
@@ -288,4 +288,37 @@ test('the contract keeps exactly what channels and credits are owed', async () =
   await channels.withdraw({ account: channel.identity.payoutA });
   await channels.withdraw({ account: channel.identity.payoutB, token: NATIVE });
   expect(await stage.provider.getBalance(channels.address)).toBe(before);
+});
+
+test('a refusal that is only found in the block is decoded as well', async () => {
+  const channel = await opened(10n);
+  const rival = await PaymentChannels.connect({ signer: await signerOf(stage.chain, 4), address: channels.address });
+  const exit = signExit(channels.domain, channel);
+  await stage.provider.send('evm_setAutomine', [false]);
+  const pending = async (): Promise<unknown[]> => {
+    const block = (await stage.provider.send('eth_getBlockByNumber', ['pending', false])) as {
+      transactions: unknown[];
+    };
+    return block.transactions;
+  };
+  try {
+    const calls = Promise.allSettled([channels.close(exit), rival.close(exit)]);
+    // Neither knows of the other: both were found good before either was mined.
+    await expect.poll(async () => (await pending()).length, { timeout: 10_000 }).toBe(2);
+    await stage.provider.send('anvil_mine', ['0x1']);
+    const refused = (await calls).filter((call) => call.status === 'rejected').map((call): unknown => call.reason);
+    expect(refused).toMatchObject([{ code: 'ChannelSettled', facts: { id: channel.id } }]);
+    expect(String((refused[0] as ContractRevert).transactionHash)).toMatch(/^0x[0-9a-f]{64}$/);
+  } finally {
+    await stage.provider.send('evm_setAutomine', [true]);
+  }
+});
+
+test('an account that cannot pay is told so', async () => {
+  const poor = new Wallet(`0x${'42'.repeat(32)}`, stage.provider);
+  const unfunded = await PaymentChannels.connect({ signer: poor, address: channels.address });
+  const { identity } = makeChannel(channels.domain);
+  await expect(unfunded.open({ identity, side: 'A', amount: 1n })).rejects.toMatchObject({
+    code: 'INSUFFICIENT_FUNDS',
+  });
 });

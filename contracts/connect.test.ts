@@ -1,5 +1,8 @@
 /** Connecting to a contract: what is verified before anything can be sent, and how refusals read. */
 
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDevelopmentChain } from './development-chain.ts';
 import { PaymentChannels } from './payment-channels.ts';
@@ -44,6 +47,12 @@ test('an RPC that is down, or is none, is told from one that answers', async () 
   await expect(openRpc({ url: gone.url })).rejects.toMatchObject({ code: 'RPC_UNREACHABLE' });
   const connected = PaymentChannels.connect({ provider, address: freshAddress() });
   await expect(connected).rejects.toMatchObject({ code: 'RPC_UNREACHABLE' });
+
+  const page = createServer((_, response) => response.end('<html>hello</html>')).listen(0, '127.0.0.1');
+  await once(page, 'listening');
+  const { port } = page.address() as AddressInfo;
+  await expect(openRpc({ url: `http://127.0.0.1:${port}` })).rejects.toMatchObject({ code: 'RPC_REFUSED' });
+  page.close();
 });
 
 test('reading needs no key, sending does', async () => {

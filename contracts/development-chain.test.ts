@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { startDevelopmentChain } from './development-chain.ts';
 import { chainFingerprint, openRpc } from './rpc.ts';
 
@@ -17,6 +17,12 @@ const isAlive = (pid: number): boolean => {
     return false;
   }
 };
+
+/** Which of these chains still serve. */
+async function answering(urls: readonly string[]): Promise<string[]> {
+  const asked = await Promise.allSettled(urls.map((url) => openRpc({ url })));
+  return urls.filter((_, index) => asked[index]?.status === 'fulfilled');
+}
 
 test('a chain has funded accounts, the chain id asked for, and is gone after stop', async () => {
   const chain = await startDevelopmentChain({ chainId: 4242 });
@@ -77,26 +83,29 @@ test('a state file that cannot be read is refused and left alone', async () => {
 });
 
 test.each(['exit', 'SIGTERM', 'SIGINT'] as const)(
-  'the chain ends with the process that started it: %s',
+  'all chains end with the process that started them: %s',
   async (how) => {
     const folder = await mkdtemp(join(import.meta.dirname, 'generated', 'parent-'));
     const program = join(folder, 'parent.js');
     const source = `import { startDevelopmentChain } from './development-chain.ts';
-    const chain = await startDevelopmentChain();
-    process.stdout.write(chain.pid + '\\n');
+    const chains = [await startDevelopmentChain(), await startDevelopmentChain()];
+    process.stdout.write(chains.map((chain) => chain.url).join() + '\\n');
     process.stdin.once('data', () => process.exit(0));`;
     const stdin = { contents: source, resolveDir: import.meta.dirname, loader: 'ts' as const };
     await build({ stdin, bundle: true, platform: 'node', format: 'esm', packages: 'external', outfile: program });
     const parent = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
+    onTestFinished(async () => {
+      parent.kill('SIGTERM');
+      await rm(folder, { recursive: true });
+    });
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
-    const pid = Number(line.toString());
-    expect(isAlive(pid)).toBe(true);
+    const urls = line.toString().trim().split(',');
+    expect(await answering(urls)).toHaveLength(2);
     const gone = once(parent, 'exit');
     if (how === 'exit') parent.stdin.write('now');
     else parent.kill(how);
     expect(await gone).toEqual(how === 'exit' ? [0, null] : [null, how]);
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
-    await rm(folder, { recursive: true });
+    await expect.poll(() => answering(urls), { timeout: 10_000 }).toEqual([]);
   },
   30_000,
 );

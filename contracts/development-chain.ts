@@ -163,26 +163,37 @@ async function setClock(url: string): Promise<void> {
   if (answer.error) throw new ChainError('CHAIN_NOT_STARTED', `The chain's clock was not set: ${answer.error.message}`);
 }
 
-/** @returns takes the handlers away again */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const running = new Set<ChildProcess>();
+
+/** One set of handlers for all chains of this process. @returns lets go of `child` */
 function killWithParent(child: ChildProcess): () => void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const onExit = (): void => {
-    child.kill('SIGKILL');
+  if (running.size === 0) {
+    process.on('exit', killAll);
+    for (const signal of signals) process.on(signal, onSignal);
+  }
+  running.add(child);
+  return () => {
+    running.delete(child);
+    if (running.size === 0) letGo();
   };
-  const onSignal = (signal: NodeJS.Signals): void => {
-    // Somebody else who listens decides when to end, and `exit` follows; alone, we do what the signal would have done.
-    if (process.listenerCount(signal) > 1) return;
-    child.kill('SIGTERM');
-    release();
-    process.kill(process.pid, signal);
-  };
-  const release = (): void => {
-    process.off('exit', onExit);
-    for (const signal of signals) process.off(signal, onSignal);
-  };
-  process.on('exit', onExit);
-  for (const signal of signals) process.on(signal, onSignal);
-  return release;
+}
+
+function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Somebody else who listens decides when to end, and `exit` follows; alone, we do what the signal would have done. */
+function onSignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  for (const child of running) child.kill('SIGTERM');
+  letGo();
+  process.kill(process.pid, signal);
+}
+
+function letGo(): void {
+  process.off('exit', killAll);
+  for (const signal of signals) process.off(signal, onSignal);
 }
 
 let accounts: { address: Address; privateKey: Hex }[] | undefined;

@@ -5,7 +5,7 @@
  * what the contract would refuse is found before anything is sent; a refusal that is mined all the same is decoded too.
  */
 
-import type { Provider, Signer, TransactionReceipt, TransactionRequest } from 'ethers';
+import { isCallException, type Provider, type Signer, type TransactionReceipt, type TransactionRequest } from 'ethers';
 import type { Hex } from '../enclave/core/ids.ts';
 import { ChainError, decodeRevert, translateError } from './errors.ts';
 
@@ -90,8 +90,7 @@ export class TransactionSender {
       await this.#provider.call({ ...request, from: receipt.from, blockTag: receipt.blockNumber });
       return decodeRevert(null, undefined, hash);
     } catch (error) {
-      const reason = translateError(error);
-      return 'data' in (error as object) ? decodeRevert((error as { data: string | null }).data, error, hash) : reason;
+      return isCallException(error) ? decodeRevert(error.data, error, hash) : translateError(error);
     }
   }
 }
