@@ -24,6 +24,7 @@ export class Writer {
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
+  /** Makes room and returns where to write. It may replace the buffer: call it before touching the view. */
   #room(more: number): number {
     const at = this.#length;
     const needed = at + more;
@@ -38,16 +39,20 @@ export class Writer {
   }
 
   uint8(value: number): void {
-    this.#view.setUint8(this.#room(1), value);
+    const at = this.#room(1);
+    this.#view.setUint8(at, value);
   }
   uint16(value: number): void {
-    this.#view.setUint16(this.#room(2), value);
+    const at = this.#room(2);
+    this.#view.setUint16(at, value);
   }
   uint32(value: number): void {
-    this.#view.setUint32(this.#room(4), value);
+    const at = this.#room(4);
+    this.#view.setUint32(at, value);
   }
   uint64(value: bigint): void {
-    this.#view.setBigUint64(this.#room(8), value);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, value);
   }
   raw(bytes: Uint8Array): void {
     const at = this.#room(bytes.length);
