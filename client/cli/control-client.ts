@@ -1,7 +1,6 @@
 /** How a command talks to the daemon of its data directory. */
 
-import { request } from 'node:http';
-import { createInterface } from 'node:readline';
+import { type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
 import { type Control, readControl } from './control-file.ts';
 import { codeOf, Failure } from './failure.ts';
@@ -66,13 +65,18 @@ export class ControlClient {
       method: call.method,
       headers: { authorization: `Bearer ${this.#control.token}`, 'content-type': 'application/json' },
     });
-    const response = new Promise<AsyncIterable<string>>((resolve, reject) => {
-      outgoing.once('response', (incoming) => resolve(createInterface({ input: incoming })));
+    const response = new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.once('response', resolve);
       outgoing.once('error', reject);
     });
     outgoing.end(body);
     try {
-      for await (const line of await response) if (line !== '') yield JSON.parse(line);
+      let rest = '';
+      for await (const chunk of (await response).setEncoding('utf8')) {
+        const lines = (rest + String(chunk)).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) yield JSON.parse(line);
+      }
     } catch (error) {
       // Killed daemons leave their control file behind.
       if (codeOf(error) === 'ECONNREFUSED') throw await noDaemon(this.#dataDirectory);

@@ -25,23 +25,23 @@ export interface Route {
   /** Streams phases; else it answers with one document. */
   streams?: boolean;
   /** `input`: the body of a POST, the query of a GET. What it throws becomes the answer's error. */
-  run: (input: unknown, phases: Phases) => Promise<unknown>;
+  run: (input: unknown, phases: Phases) => unknown;
 }
 
 /** A route whose input is checked before it runs. */
 export function route<Input>(
   shape: { method: Route['method']; path: string; streams?: boolean; input: z.ZodType<Input> },
-  run: (input: Input, phases: Phases) => Promise<unknown>,
+  run: (input: Input, phases: Phases) => unknown,
 ): Route {
   const { input: schema, ...rest } = shape;
   return {
     ...rest,
-    run: async (input, phases) => {
+    run: (input, phases) => {
       const parsed = schema.safeParse(input);
       if (!parsed.success) {
         throw new Failure('INVALID_REQUEST', `${shape.path}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`);
       }
-      return await run(parsed.data, phases);
+      return run(parsed.data, phases);
     },
   };
 }

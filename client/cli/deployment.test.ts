@@ -40,6 +40,7 @@ const remember = (over: { chainId?: bigint; contract?: Address }) => ({
   hub: hubUrl,
   rpc: chain.url,
   platform: '/p',
+  policy: { forwarding: null, acceptAnything: false },
   ...over,
 });
 

@@ -7,26 +7,29 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export interface Interruption {
   /** Rejects with INTERRUPTED at the first signal. Never resolves. */
   raised: Promise<never>;
+  /** As a signal would. */
+  raise(reason: string): void;
   /** Stops listening: the next signal does what it always does. */
   release(): void;
 }
 
 /** @param onSecond called when the user does not want to wait for an orderly end */
 export function listenForInterruption(onSecond: () => void): Interruption {
-  let raise: (failure: Failure) => void = () => undefined;
+  let reject: (failure: Failure) => void = () => undefined;
   let seen = false;
-  const raised = new Promise<never>((_resolve, reject) => {
-    raise = reject;
+  const raised = new Promise<never>((_resolve, rejectRaised) => {
+    reject = rejectRaised;
   });
   raised.catch(() => undefined);
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (seen) return onSecond();
+  const raise = (reason: string): void => {
     seen = true;
-    raise(new Failure('INTERRUPTED', `Interrupted by ${signal}.`, { exitCode: EXIT_INTERRUPTED }));
+    reject(new Failure('INTERRUPTED', `Interrupted by ${reason}.`, { exitCode: EXIT_INTERRUPTED }));
   };
+  const onSignal = (signal: NodeJS.Signals): void => (seen ? onSecond() : raise(signal));
   for (const signal of SIGNALS) process.on(signal, onSignal);
   return {
     raised,
+    raise,
     release: () => {
       for (const signal of SIGNALS) process.off(signal, onSignal);
     },

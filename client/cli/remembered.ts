@@ -8,6 +8,9 @@ import { z } from 'zod';
 import { type Address, address } from '../../enclave/core/ids.ts';
 import { Failure } from './failure.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
+import { toJson } from './screen.ts';
+
+const money = z.string().regex(/^\d+$/).transform(BigInt);
 
 const rememberedSchema = z.object({
   version: z.literal(1),
@@ -23,14 +26,18 @@ const rememberedSchema = z.object({
   rpc: z.string(),
   platform: z.string(),
   ownerKeyFile: z.string().optional(),
+  /** What the owner allows, as set last. */
+  policy: z.object({
+    forwarding: z.object({ feeBase: money, feePpm: z.number(), minAmount: money, maxAmount: money }).nullable(),
+    acceptAnything: z.boolean(),
+  }),
 });
 export type Remembered = z.output<typeof rememberedSchema>;
 
 const rememberedFile = (dataDirectory: string): string => join(dataDirectory, 'terminal.json');
 
 export async function writeRemembered(dataDirectory: string, remembered: Remembered): Promise<void> {
-  const document = { ...remembered, chainId: remembered.chainId.toString() };
-  await writePrivateFile(rememberedFile(dataDirectory), `${JSON.stringify(document, null, 2)}\n`);
+  await writePrivateFile(rememberedFile(dataDirectory), `${toJson(remembered)}\n`);
 }
 
 /** Undefined before the first start. @throws Failure UNREADABLE_FILE where there is one that makes no sense */

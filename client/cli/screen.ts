@@ -37,6 +37,11 @@ export class Screen {
     else for (const line of lines()) this.#out.write(`${line}\n`);
   }
 
+  /** Help that was asked for is what stdout is for, also with `--json`. */
+  help(text: string): void {
+    this.#out.write(text);
+  }
+
   failed(failure: Failure): void {
     if (this.json) this.#out.write(`${toJson({ error: { code: failure.code, message: failure.message } })}\n`);
     else this.#err.write(`${failure.message}\n  (${failure.code})\n`);

@@ -1,0 +1,87 @@
+/** All commands of `baro` under one name, and how they end: exit codes, and errors as words or as JSON. */
+
+import { Command, CommanderError } from 'commander';
+import { type Outcome, toCommander } from './command.ts';
+import { chain } from './commands/chain.ts';
+import { channelClose, channelDeposit, channelList, channelOpen, withdraw } from './commands/channel.ts';
+import { demo } from './commands/demo.ts';
+import { dev } from './commands/dev.ts';
+import { runHub } from './commands/hub.ts';
+import { balance, invoice, pay, payments } from './commands/payment.ts';
+import { terminal } from './commands/terminal.ts';
+import { asFailure, EXIT_USAGE, Failure, usageFailure } from './failure.ts';
+import { Screen, type Writer } from './screen.ts';
+
+const EXIT_CODES = `
+Exit codes:
+  0    done
+  1    refused or failed; the message says why and what to do next
+  2    wrong usage or configuration; nothing was tried
+  130  interrupted
+
+Amounts: 1.5eth, 20gwei, 1000wei, or an integer of base units (wei). Every command takes --json.
+The enclaves are EMULATED: keep test money in them only.`;
+
+/** @returns the exit code; never throws */
+export async function runProgram(
+  argv: readonly string[],
+  writers: { out?: Writer; err?: Writer } = {},
+): Promise<number> {
+  const json = argv.includes('--json') || argv.includes('--json-ready');
+  const screen = new Screen({ json, ...writers });
+  const outcome: Outcome = { exitCode: 0 };
+  let help = '';
+  try {
+    // The hub's options are the hub's business, its --help included.
+    if (argv[0] === 'hub') return await runHub(argv.slice(1));
+    const program = buildProgram(
+      { screen, outcome },
+      { out: (text) => screen.help(text), err: (text) => (help += text) },
+    );
+    await program.parseAsync([...argv], { from: 'user' });
+    return outcome.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const failure = error instanceof CommanderError ? usageError(error) : asFailure(error);
+    if (failure.code === 'NO_COMMAND' && !json) screen.warn(help);
+    screen.failed(failure);
+    return failure.exitCode;
+  }
+}
+
+const usageError = (error: CommanderError): Failure =>
+  error.code === 'commander.help'
+    ? usageFailure('NO_COMMAND', 'No command was given. See baro --help')
+    : new Failure('USAGE', `${error.message.replace(/^error: /, '')}. See --help`, { exitCode: EXIT_USAGE });
+
+function buildProgram(
+  about: { screen: Screen; outcome: Outcome },
+  write: { out: (text: string) => void; err: (text: string) => void },
+): Command {
+  const program = new Command('baro')
+    .description('Instant payments off chain, through a hub that cannot take anybody’s money.')
+    .addHelpText('after', EXIT_CODES);
+  const channel = new Command('channel').description('open, fund, list and close channels');
+  channel.addCommand(toCommander(channelOpen, about));
+  channel.addCommand(toCommander(channelDeposit, about));
+  channel.addCommand(toCommander(channelList, about));
+  channel.addCommand(toCommander(channelClose, about));
+  program.addCommand(toCommander(dev, about));
+  program.addCommand(toCommander(demo, about));
+  program.addCommand(new Command('hub').description('run the hub (baro hub --help shows its options)'));
+  program.addCommand(toCommander(terminal, about));
+  program.addCommand(toCommander(chain, about));
+  program.addCommand(channel);
+  program.addCommand(toCommander(withdraw, about));
+  program.addCommand(toCommander(balance, about));
+  program.addCommand(toCommander(invoice, about));
+  program.addCommand(toCommander(pay, about));
+  program.addCommand(toCommander(payments, about));
+  for (const command of allCommands(program)) {
+    // Errors are shown once, by us; help that answers a mistake is kept until then.
+    command.exitOverride().configureOutput({ writeOut: write.out, writeErr: write.err });
+  }
+  return program;
+}
+
+const allCommands = (command: Command): Command[] => [command, ...command.commands.flatMap(allCommands)];

@@ -1,0 +1,170 @@
+/** What `dev` and `demo` let their network do: open channels, pay there and back, and close. */
+
+import { formatAmount } from './amount.ts';
+import {
+  balanceAnswer,
+  closeAnswer,
+  invoiceAnswer,
+  openAnswer,
+  type PayAnswer,
+  payAnswer,
+  payPhaseAnswer,
+  transactionAnswer,
+} from './answers.ts';
+import { Failure } from './failure.ts';
+import type { Member, Network } from './network.ts';
+import { paymentLines, phaseLine } from './payment-text.ts';
+import { shortId, table } from './table.ts';
+
+const CHANNEL_DEPOSIT = 10n ** 18n;
+const PRICE = 5n * 10n ** 16n;
+const REFUND = 2n * 10n ** 16n;
+/** The hub sees a deposit a moment after the two terminals did. */
+const ROUTE_ATTEMPTS = 40;
+const ROUTE_RETRY_MS = 100;
+
+type Say = (...lines: string[]) => void;
+
+export interface OpenedChannel {
+  id: string;
+  opener: Member;
+}
+
+/** One channel between each two neighbours, all at the same time. */
+export async function openChannels(network: Network, step: (done: string) => void): Promise<OpenedChannel[]> {
+  const { members } = network;
+  return await Promise.all(
+    members.slice(0, -1).map(async (opener, at) => {
+      const peer = memberAt(members, at + 1);
+      const body = { peer: peer.identity, deposit: CHANNEL_DEPOSIT };
+      const opened = await opener.client.call({ method: 'POST', path: '/channels/open', body, answer: openAnswer });
+      const deposit = formatAmount(CHANNEL_DEPOSIT);
+      step(`channel      ${opener.name} ─ ${deposit} ─▶ ${peer.name}   transaction ${shortId(opened.transactionHash)}`);
+      return { id: opened.channelId, opener };
+    }),
+  );
+}
+
+/** The wallet buys with an invoice, the merchant sends something back without one, the wallet buys again. */
+export async function makePayments(network: Network, say: Say): Promise<PayAnswer[]> {
+  const wallet = memberAt(network.members, 0);
+  const merchant = memberAt(network.members, network.members.length - 1);
+  const buy = async (amount: bigint, description: string): Promise<PayAnswer> => {
+    const body = { amount, description };
+    const invoice = await merchant.client.call({ method: 'POST', path: '/invoice', body, answer: invoiceAnswer });
+    say('', `${merchant.name} asks for ${formatAmount(amount)} ("${description}"), ${wallet.name} pays:`);
+    return await pay(wallet, { invoice: invoice.text }, say);
+  };
+  const before = await balances(network);
+  say('', ...picture(network.members));
+  const first = await buy(PRICE, 'two coffees');
+  say('', `${merchant.name} sends ${formatAmount(REFUND)} back, without an invoice:`);
+  const second = await pay(merchant, { payee: wallet.identity, amount: REFUND }, say);
+  const third = await buy(PRICE, 'two more coffees');
+  say('', ...balanceTable(network, { before, after: await balances(network) }));
+  return [first, second, third];
+}
+
+async function pay(payer: Member, target: object, say: Say): Promise<PayAnswer> {
+  const onPhase = (phase: unknown): void => {
+    const parsed = payPhaseAnswer.safeParse(phase);
+    if (parsed.success) say(phaseLine(parsed.data));
+  };
+  const call = { method: 'POST', path: '/pay', body: target, answer: payAnswer, onPhase } as const;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const paid = await payer.client.call(call);
+      say(...paymentLines(paid));
+      if (paid.status === 'complete') return paid;
+      throw new Failure('PAYMENT_FAILED', `The payment ${paid.paymentId} was ${paid.status}; nothing moved.`);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'NO_ROUTE' || attempt >= ROUTE_ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ROUTE_RETRY_MS));
+    }
+  }
+}
+
+/** Closes all channels, each by its opener, and withdraws what was credited to each owner. */
+export async function closeAll(
+  network: Network,
+  channels: readonly OpenedChannel[],
+  step: (done: string) => void,
+): Promise<void> {
+  await Promise.all(
+    channels.map(async ({ id, opener }) => {
+      const body = { channelId: id };
+      const closed = await opener.client.call({ method: 'POST', path: '/channels/close', body, answer: closeAnswer });
+      const credits = `A ${formatAmount(closed.creditA)}, B ${formatAmount(closed.creditB)}`;
+      step(`closed       ${shortId(id)}   credited ${credits}   transaction ${shortId(closed.transactionHash)}`);
+    }),
+  );
+  await Promise.all(
+    network.members.map(async ({ name, client }) => {
+      const sent = await client.call({ method: 'POST', path: '/withdraw', body: {}, answer: transactionAnswer });
+      step(`withdrawn    by ${name}   transaction ${shortId(sent.transactionHash)}`);
+    }),
+  );
+}
+
+/** What each can spend off chain, in the order of the route. */
+async function balances(network: Network): Promise<bigint[]> {
+  return await Promise.all(
+    network.members.map(async ({ client }) => {
+      const answer = await client.call({ method: 'GET', path: '/balance', answer: balanceAnswer });
+      return answer.balances.reduce((sum, balance) => sum + balance.spendable, 0n);
+    }),
+  );
+}
+
+function balanceTable(network: Network, of: { before: readonly bigint[]; after: readonly bigint[] }): string[] {
+  const rows = network.members.map(({ name }, at) => ({
+    name,
+    before: of.before[at] ?? 0n,
+    after: of.after[at] ?? 0n,
+  }));
+  return table(rows, [
+    { title: 'spendable', cell: (row) => row.name },
+    { title: 'before', cell: (row) => formatAmount(row.before), right: true },
+    { title: 'after', cell: (row) => formatAmount(row.after), right: true },
+    {
+      title: 'change',
+      cell: (row) => `${row.after > row.before ? '+' : ''}${formatAmount(row.after - row.before)}`,
+      right: true,
+    },
+  ]);
+}
+
+/** The hub asks all of them at once; money never passes through it. */
+export function picture(members: readonly Pick<Member, 'name'>[]): string[] {
+  const boxes = members.map(({ name }) => `[ ${name} ]`);
+  const route = boxes.join(' ══ ');
+  const centres: number[] = [];
+  let at = 0;
+  for (const box of boxes) {
+    centres.push(at + Math.floor(box.length / 2));
+    at += box.length + ' ══ '.length;
+  }
+  const first = centres[0] ?? 0;
+  const last = centres.at(-1) ?? 0;
+  const rail = Array.from({ length: last + 1 }, (_, column) => {
+    if (column < first) return ' ';
+    if (column === first) return '┌';
+    if (column === last) return '┐';
+    return centres.includes(column) ? '┬' : '─';
+  });
+  const middle = Math.floor((first + last) / 2);
+  const label = ' hub ';
+  const start = middle - Math.floor(label.length / 2);
+  const line = rail.join('');
+  return [
+    `    ${line.slice(0, start)}${label}${line.slice(start + label.length)}`,
+    `    ${route}`,
+    '    ══ a channel, opened and funded on chain',
+  ];
+}
+
+function memberAt(members: readonly Member[], at: number): Member {
+  const member = members[at];
+  if (member === undefined) throw new Failure('NO_TERMINAL', `There is no terminal ${at}.`);
+  return member;
+}
