@@ -135,7 +135,7 @@ function balanceTable(network: Network, of: { before: readonly bigint[]; after: 
 }
 
 /** The hub asks all of them at once; money never passes through it. */
-export function picture(members: readonly Pick<Member, 'name'>[]): string[] {
+export function picture(members: readonly { name: string }[]): string[] {
   const boxes = members.map(({ name }) => `[ ${name} ]`);
   const route = boxes.join(' ══ ');
   const centres: number[] = [];
