@@ -18,6 +18,7 @@ import {
   uint64,
   union,
 } from './codec.ts';
+import { attestationPolicyCodec } from './credential.ts';
 import type { Outcome } from './encoding.ts';
 import type { Bytes32, ChannelId, PaymentId } from './ids.ts';
 import {
@@ -54,6 +55,7 @@ export const changeCodec = union({
   addressDerived: [1, nothing],
   introduced: [2, introductionCodec],
   policySet: [3, ownerPolicyCodec],
+  attestationSet: [26, attestationPolicyCodec],
   /** Only the sealed clock moves: something was refused because of the time. */
   clockRead: [4, nothing],
   agreed: [
@@ -110,6 +112,11 @@ export function apply(state: State, change: Change): void {
     case 'policySet': {
       const { kind: _, ...policy } = change;
       state.policy = policy;
+      return;
+    }
+    case 'attestationSet': {
+      const { kind: _, ...attestation } = change;
+      state.attestation = attestation;
       return;
     }
     case 'clockRead':
@@ -195,6 +202,7 @@ type ChannelChange = Exclude<
         | 'addressDerived'
         | 'introduced'
         | 'policySet'
+        | 'attestationSet'
         | 'clockRead'
         | 'ordered'
         | 'orderCancelled'

@@ -201,6 +201,55 @@ async function pending(phase: 'PRE' | 'POST') {
   return { ...world, terms, pre, post, paymentId: hashPayment(DOMAIN, terms) };
 }
 
+describe('an introduction', () => {
+  it('is refused with a certificate that the identity or the address itself did not sign', async () => {
+    const network = await SimulatedNetwork.of(3);
+    const [a, b] = [network.at(0).terminal, network.at(1).terminal];
+    const { address: virtual } = await b.expect('address', { kind: 'deriveAddress' });
+    const { credential, certificates } = await b.introduction();
+    const [certificate] = certificates;
+    if (!certificate) throw new Error('no certificate');
+    const thief = await network.at(2).terminal.introduction();
+    const swapped = { ...certificate, addressSignature: certificate.signature };
+    expect(await a.run({ kind: 'introduce', credential, certificates: [swapped] })).toMatchObject({
+      code: 'FORGED_CERTIFICATE',
+    });
+    expect(await a.run({ kind: 'introduce', credential: thief.credential, certificates })).toMatchObject({
+      code: 'FORGED_CERTIFICATE',
+    });
+    expect(await a.run({ kind: 'introduce', credential, certificates })).toEqual({ kind: 'ok' });
+    expect(certificate.address).toBe(virtual);
+  });
+
+  it('is refused with a changed key, quote or identity', async () => {
+    const network = await SimulatedNetwork.of(1);
+    const stranger = await (await network.add()).introduction();
+    const { terminal } = network.at(0);
+    const { credential } = stranger;
+    const exchangeKey = bytes32(`0x${'09'.repeat(32)}`);
+    const changed = [
+      { ...credential, exchangeKey },
+      { ...credential, quote: { ...credential.quote, measurement: exchangeKey } },
+      { ...credential, identity: network.at(0).identity.replace(/.$/, '0') as typeof credential.identity },
+    ];
+    for (const each of changed) {
+      expect(await terminal.run({ kind: 'introduce', ...stranger, credential: each })).toMatchObject({
+        code: 'FORGED_CREDENTIAL',
+      });
+    }
+  });
+
+  it('counts by the policy of now: an owner who stops accepting a measurement deals with it no more', async () => {
+    const { hop, a } = await pair();
+    const { attestation } = await a.expect('self', { kind: 'describe' });
+    await a.expect('ok', { kind: 'setAttestation', ...attestation, measurements: [] });
+    expect(await a.run(directCommand(hop, 1n))).toMatchObject({ code: 'PEER_REFUSED' });
+    await a.restart();
+    expect(await a.run(directCommand(hop, 1n))).toMatchObject({ code: 'PEER_REFUSED' });
+    expect((await a.run({ kind: 'close', channelId: hop.channelId })).kind).toBe('exit');
+  });
+});
+
 describe('leaving', () => {
   it('closes with the final sums where nothing is pending, and signs nothing else ever after', async () => {
     const { network, hop, a, channelId: id } = await pair();

@@ -49,8 +49,15 @@ export const credentialCodec = struct({
 });
 export type Credential = TypeOf<typeof credentialCodec>;
 
-/** An address that the enclave derived beside its identity, certified by the identity's key. */
-export const addressCertificateCodec = struct({ address: addressCodec, signature: signatureCodec });
+/**
+ * An address that the enclave derived beside its identity, certified by both keys: the identity's says whose it is, the
+ * address's own says that it agrees, so nobody certifies an address that belongs to another terminal.
+ */
+export const addressCertificateCodec = struct({
+  address: addressCodec,
+  signature: signatureCodec,
+  addressSignature: signatureCodec,
+});
 export type AddressCertificate = TypeOf<typeof addressCertificateCodec>;
 
 /** Whose quotes an owner accepts. Sealed; set at creation. */
@@ -95,9 +102,13 @@ export function certifyExchangeKey(domain: Bytes32, identityKey: SigningKey, exc
   return sign(keyDigest(domain, identityKey.address as Identity, exchangeKey), identityKey);
 }
 
-export function certifyAddress(domain: Bytes32, identityKey: SigningKey, certified: Address): AddressCertificate {
-  const signature = sign(addressDigest(domain, identityKey.address as Identity, certified), identityKey);
-  return { address: certified, signature };
+export function certifyAddress(domain: Bytes32, identityKey: SigningKey, certified: SigningKey): AddressCertificate {
+  const digest = addressDigest(domain, identityKey.address as Identity, certified.address);
+  return {
+    address: certified.address,
+    signature: sign(digest, identityKey),
+    addressSignature: sign(digest, certified),
+  };
 }
 
 /** Proves to a hub that the session's other end holds the identity (challenge of 32 random bytes from the hub). */
@@ -114,8 +125,13 @@ export function isSessionSignature(
   );
 }
 
-export const isCertifiedAddress = (domain: Bytes32, owner: Identity, certificate: AddressCertificate): boolean =>
-  recoverSigner(addressDigest(domain, owner, certificate.address), certificate.signature) === owner;
+export function isCertifiedAddress(domain: Bytes32, owner: Identity, certificate: AddressCertificate): boolean {
+  const digest = addressDigest(domain, owner, certificate.address);
+  return (
+    recoverSigner(digest, certificate.signature) === owner &&
+    recoverSigner(digest, certificate.addressSignature) === certificate.address
+  );
+}
 
 /** True where identity signed its X25519 key and the quote's signature is its authority's. Says nothing of policy. */
 export function isGenuineCredential(credential: Credential, deployment: Deployment): boolean {

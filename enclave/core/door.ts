@@ -109,8 +109,9 @@ export class Door {
   }
 
   async #create(call: Extract<DoorCall, { kind: 'create' }>): Promise<DoorReply> {
-    const { kind: _, policy, ...rest } = call;
-    const state = newState({ seed: this.#random(32), ...rest }, policy);
+    const { chainId, contract, releaseAuthority, policy, attestation } = call;
+    const seed = this.#random(32);
+    const state = newState({ seed, chainId, contract, releaseAuthority }, { policy, attestation });
     const checked = setPolicy(state, { kind: 'setPolicy', ...policy }, { random: this.#random }).result();
     if (checked.kind === 'refused') return refusal(checked.code, checked.message);
     const record = sealSnapshot(this.#sealer(), newLog(this.#random), state);

@@ -64,6 +64,8 @@ export const commandCodec = union({
   introduce: [3, introductionCodec],
   /** Replaces the owner's policy. → ok */
   setPolicy: [4, ownerPolicyCodec],
+  /** Replaces whose quotes are accepted. → ok */
+  setAttestation: [25, attestationPolicyCodec],
   /** Proves the identity to a hub that sent this challenge. → signature */
   session: [5, struct({ challenge: bytes32Codec })],
   /** Agrees to a channel with `peer`, as party on `side`. → messages for the peer */

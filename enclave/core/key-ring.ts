@@ -36,8 +36,8 @@ export class KeyRing {
     return this.#parties.size;
   }
 
-  get addresses(): Address[] {
-    return [...this.#parties.keys()];
+  get partyKeys(): SigningKey[] {
+    return [...this.#parties.values()];
   }
 
   /** The key that `deriveNext` will add. */

@@ -5,14 +5,22 @@
 
 import { agree, confirmDeposit, direct, listChannels, resend } from './agreement.ts';
 import { apply, type Change } from './changes.ts';
-import type { AttestationPolicy, Quote } from './credential.ts';
+import type { Quote } from './credential.ts';
 import { type Decision, decided, type Sources } from './decision.ts';
 import { deliver } from './delivery.ts';
 import type { Command, Result } from './interface.ts';
 import { close, consent, exit, record, settled } from './leaving.ts';
 import { cancelInvoice, cancelOrder, invoice, listInvoices, listOrders, order } from './orders.ts';
 import { listPayments, step } from './round.ts';
-import { deriveAddress, introduce, ownCertificates, ownCredential, session, setPolicy } from './self.ts';
+import {
+  deriveAddress,
+  introduce,
+  ownCertificates,
+  ownCredential,
+  session,
+  setAttestation,
+  setPolicy,
+} from './self.ts';
 import type { State } from './state.ts';
 
 /** What surrounds the state: the quote of this start, and where randomness comes from. */
@@ -56,6 +64,8 @@ function decide(state: State, command: Command, around: Surroundings): Decision 
       return introduce(state, command, around);
     case 'setPolicy':
       return setPolicy(state, command, around);
+    case 'setAttestation':
+      return setAttestation(state, command, around);
     case 'session':
       return session(state, command, around);
     case 'agree':
@@ -100,8 +110,7 @@ function decide(state: State, command: Command, around: Surroundings): Decision 
 }
 
 function describe(state: State, quote: Quote): Decision {
-  const { policy } = state;
-  const attestation: AttestationPolicy = state.foundation.attestation;
+  const { policy, attestation } = state;
   return decided({
     kind: 'self',
     credential: ownCredential(state, quote),

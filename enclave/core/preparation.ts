@@ -102,11 +102,12 @@ function judge(
       `The payment expires more than ${MAX_HORIZON_S} s ahead; use an earlier expiry.`,
     );
   }
-  if (terms.expiry < state.clock && terms.expiry <= state.watermark) {
+  // Also where it has not expired: an id that the chain ended may be gone, and PRE may have been issued under it.
+  if (terms.expiry <= state.watermark) {
     return failed(
       paymentId,
       'FORGOTTEN',
-      'The payment expired so long ago that it may have been forgotten; look at the chain.',
+      'Payments of this expiry may have been forgotten here; look at the chain, or use a later expiry.',
     );
   }
   if (state.tombstones.size + state.payments.size >= MAX_TOMBSTONES) {

@@ -6,7 +6,7 @@ import { type Decider, decided, refused } from './decision.ts';
 import type { Identity } from './ids.ts';
 import { MAX_ADDRESSES, MAX_PEERS, MAX_PENDING_CONTRACT } from './limits.ts';
 import type { PairPeer } from './pair.ts';
-import type { State } from './state.ts';
+import { isAccepted, type State } from './state.ts';
 
 /** The quote comes from the platform at every start and is not part of the state. */
 export function ownCredential(state: State, quote: Quote): Credential {
@@ -23,14 +23,14 @@ export const deriveAddress: Decider<'deriveAddress'> = (state) => {
     );
   }
   const next = keyRing.peekNext();
-  const certificate = certifyAddress(deployment.domain, keyRing.identityKey, next.address);
+  const certificate = certifyAddress(deployment.domain, keyRing.identityKey, next);
   return decided({ kind: 'address', ...certificate }, { kind: 'addressDerived' });
 };
 
 export const ownCertificates = (state: State) =>
-  state.keyRing.addresses
-    .filter((each) => each !== state.keyRing.identity)
-    .map((each) => certifyAddress(state.deployment.domain, state.keyRing.identityKey, each));
+  state.keyRing.partyKeys
+    .filter((key) => key !== state.keyRing.identityKey)
+    .map((key) => certifyAddress(state.deployment.domain, state.keyRing.identityKey, key));
 
 /**
  * Keeps another terminal's credential where its signatures hold; whether the owner's policy accepts the quote is asked
@@ -53,7 +53,6 @@ export const introduce: Decider<'introduce'> = (state, command) => {
   }
   const mine = new Set(known?.certificates.map((certificate) => certificate.address));
   const fresh = certificates.filter((certificate) => !mine.has(certificate.address));
-  const accepted = whyRefused(credential.quote, state.foundation.attestation) === null;
   for (const certificate of fresh) {
     if (!isCertifiedAddress(state.deployment.domain, identity, certificate)) {
       return refused(
@@ -61,11 +60,9 @@ export const introduce: Decider<'introduce'> = (state, command) => {
         `The certificate of ${certificate.address} is not signed by ${identity}; ask its sender for the right one.`,
       );
     }
-    const holder = state.index.addressOwner.get(certificate.address);
-    if (
-      state.keyRing.partyKey(certificate.address) ||
-      (holder && holder !== identity && (!accepted || acceptedPeer(state, holder)))
-    ) {
+    const holder = state.index.addressOwner.get(certificate.address) ?? identity;
+    const takesOver = isAccepted(state, credential) && !acceptedPeer(state, holder);
+    if (state.keyRing.partyKey(certificate.address) || (holder !== identity && !takesOver)) {
       return refused('ADDRESS_TAKEN', `${certificate.address} is certified for another terminal already.`);
     }
   }
@@ -82,7 +79,7 @@ export const introduce: Decider<'introduce'> = (state, command) => {
 /** The keys of a peer whose quote the owner's policy accepts, or null. */
 export function acceptedPeer(state: State, identity: Identity): PairPeer | null {
   const known = state.peers.get(identity);
-  if (!known || whyRefused(known.credential.quote, state.foundation.attestation) !== null) return null;
+  if (!known || !isAccepted(state, known.credential)) return null;
   return { identity, exchangeKey: known.credential.exchangeKey };
 }
 
@@ -90,8 +87,14 @@ export function acceptedPeer(state: State, identity: Identity): PairPeer | null 
 export function whyNoPeer(state: State, identity: Identity): string {
   const known = state.peers.get(identity);
   if (!known) return `${identity} was not introduced; look it up at the hub first`;
-  return whyRefused(known.credential.quote, state.foundation.attestation) ?? 'it is accepted';
+  return whyRefused(known.credential.quote, state.attestation) ?? 'it is accepted';
 }
+
+/** Replaces whose quotes the owner accepts. Payments under way keep the keys that they were prepared under. */
+export const setAttestation: Decider<'setAttestation'> = (_state, command) => {
+  const { kind: _, ...attestation } = command;
+  return decided({ kind: 'ok' }, { kind: 'attestationSet', ...attestation });
+};
 
 export const setPolicy: Decider<'setPolicy'> = (_state, command) => {
   const { kind: _, ...policy } = command;

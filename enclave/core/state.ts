@@ -24,7 +24,7 @@ import {
   uint64,
   uint64big,
 } from './codec.ts';
-import { attestationPolicyCodec, type Deployment } from './credential.ts';
+import { attestationPolicyCodec, type Credential, type Deployment, whyRefused } from './credential.ts';
 import { domainSeparator } from './encoding.ts';
 import type { Address, Bytes16, Bytes32, ChannelId, Identity, PaymentId } from './ids.ts';
 import { paymentViewCodec, signedExitCodec } from './interface.ts';
@@ -105,7 +105,6 @@ export const foundationCodec = struct({
   seed: fixed(32),
   chainId: uint64big,
   contract: addressCodec,
-  attestation: attestationPolicyCodec,
   releaseAuthority: option(addressCodec),
 });
 export type Foundation = TypeOf<typeof foundationCodec>;
@@ -113,6 +112,7 @@ export type Foundation = TypeOf<typeof foundationCodec>;
 const snapshotCodec = struct({
   foundation: foundationCodec,
   policy: ownerPolicyCodec,
+  attestation: attestationPolicyCodec,
   clock: uint64,
   watermark: uint64,
   /** Party keys derived so far, the identity included. */
@@ -132,6 +132,7 @@ export interface State {
   readonly deployment: Deployment;
   readonly keyRing: KeyRing;
   policy: Snapshot['policy'];
+  attestation: Snapshot['attestation'];
   /** Unix seconds; never goes back. */
   clock: number;
   /** Expired payments up to here may have been forgotten although the chain, not a round, ended them. */
@@ -152,14 +153,15 @@ export interface State {
   };
 }
 
-export function newState(foundation: Foundation, policy: Snapshot['policy']): State {
+export function newState(foundation: Foundation, wishes: Pick<Snapshot, 'policy' | 'attestation'>): State {
   const { chainId, contract, seed } = foundation;
   const deployment = { chainId, contract, domain: domainSeparator(chainId, contract) };
   return {
     foundation,
     deployment,
     keyRing: new KeyRing(seed, deployment.domain),
-    policy,
+    policy: wishes.policy,
+    attestation: wishes.attestation,
     clock: 0,
     watermark: 0,
     peers: new Map(),
@@ -177,6 +179,7 @@ export function encodeState(state: State): Uint8Array {
   return encode(snapshotCodec, {
     foundation: state.foundation,
     policy: state.policy,
+    attestation: state.attestation,
     clock: state.clock,
     watermark: state.watermark,
     keys: state.keyRing.partyCount,
@@ -192,7 +195,7 @@ export function encodeState(state: State): Uint8Array {
 
 export function decodeState(bytes: Uint8Array): State {
   const snapshot = decode(snapshotCodec, bytes);
-  const state = newState(snapshot.foundation, snapshot.policy);
+  const state = newState(snapshot.foundation, snapshot);
   state.clock = snapshot.clock;
   state.watermark = snapshot.watermark;
   while (state.keyRing.partyCount < snapshot.keys) state.keyRing.deriveNext();
@@ -206,11 +209,19 @@ export function decodeState(bytes: Uint8Array): State {
   return state;
 }
 
-/** Certificates add up; an address stays with the terminal that the policy accepted first. */
+export const isAccepted = (state: State, credential: Credential): boolean =>
+  whyRefused(credential.quote, state.attestation) === null;
+
+/** An address stays with the first terminal that certified it; only an accepted one takes over from a refused one. */
 export function putPeer(state: State, peer: Snapshot['peers'][number]): void {
-  const { identity } = peer.credential;
-  state.peers.set(identity, peer);
-  for (const certificate of peer.certificates) state.index.addressOwner.set(certificate.address, identity);
+  const { credential, certificates } = peer;
+  state.peers.set(credential.identity, peer);
+  for (const certificate of certificates) {
+    const holder = state.peers.get(state.index.addressOwner.get(certificate.address) ?? credential.identity);
+    const isFree =
+      !holder || holder === peer || (isAccepted(state, credential) && !isAccepted(state, holder.credential));
+    if (isFree) state.index.addressOwner.set(certificate.address, credential.identity);
+  }
 }
 
 export function putPayment(state: State, payment: Payment): void {

@@ -68,7 +68,9 @@ const mac = random(16);
 async function messages(): Promise<{ hub: HubMessage[]; terminal: TerminalMessage[] }> {
   const network = await SimulatedNetwork.of(1);
   const { credential } = await network.at(0).terminal.introduction();
-  const certificates = [{ address: someone, signature: credential.keySignature }];
+  const certificates = [
+    { address: someone, signature: credential.keySignature, addressSignature: credential.keySignature },
+  ];
   const pid = paymentId(id32());
   const order = {
     orderId: id32(),

@@ -29,6 +29,7 @@ interface ResultKinds {
   describe: 'self';
   introduce: 'ok';
   setPolicy: 'ok';
+  setAttestation: 'ok';
   session: 'signature';
   agree: 'messages';
   confirmDeposit: 'messages';
