@@ -75,7 +75,9 @@ export type PaymentEntry = z.output<typeof paymentEntry>;
 
 export const openAnswer = z.object({ channelId: id, transactionHash: id });
 export const closeAnswer = z.object({ transactionHash: id, creditA: amount, creditB: amount });
-export const transactionAnswer = z.object({ transactionHash: id });
+export const depositAnswer = z.object({ transactionHash: id, total: amount });
+/** Null: there is nothing to withdraw. */
+export const withdrawAnswer = z.object({ amount, transactionHash: id }).nullable();
 export const invoiceAnswer = z.object({ text: z.string(), hash: id, amount, expiry: z.number() });
 
 const payPhase = z.object({

@@ -50,7 +50,7 @@ export interface DaemonSettings {
 }
 
 export interface Daemon {
-  status: Status;
+  status: () => Status;
   controlUrl: string;
   terminal: Terminal;
   stop(): Promise<void>;
@@ -102,9 +102,9 @@ export async function startDaemon(
     handover.open((evidence) => terminal.acceptHandover(evidence));
     await remember(settings, deployment);
 
-    const status = watchStatus(terminal, { settings, deployment, handoverUrl });
+    const status = (): Status => describe(terminal, { settings, deployment, handoverUrl });
     const token = randomBytes(32).toString('hex');
-    const routes = controlRoutes({ terminal, status: () => status });
+    const routes = controlRoutes({ terminal, status });
     const control = await startControlServer({ token, port: settings.controlPort, routes });
     started.push(() => control.stop());
     started.push(() => removeControl(settings.data));
@@ -134,33 +134,28 @@ function attestationPolicy(settings: DaemonSettings, platform: EmulatedPlatform)
   };
 }
 
-function remember(settings: DaemonSettings, { chainId, contract, fromBlock }: Deployment): Promise<void> {
+function remember(settings: DaemonSettings, { chainId, contract, fromBlock, hubUrl }: Deployment): Promise<void> {
   const { name, hub, rpc, platform, ownerKeyFile, policy } = settings;
   return writeRemembered(settings.data, {
     version: 1,
-    ...{ chainId, contract, fromBlock, name, hub, rpc, platform, policy },
+    ...{ chainId, contract, fromBlock, name, hub, hubUrl, rpc, platform, policy },
     ...(ownerKeyFile === undefined ? {} : { ownerKeyFile }),
   });
 }
 
-/** Kept up to date by the terminal's own events. */
-function watchStatus(
+function describe(
   terminal: Terminal,
   about: { settings: DaemonSettings; deployment: Deployment; handoverUrl: string },
 ): Status {
-  const status: Status = {
+  return {
     name: about.settings.name,
     identity: terminal.identity,
     payout: terminal.payout,
     chainId: about.deployment.chainId,
     contract: about.deployment.contract,
     hub: about.settings.hub,
-    online: true,
+    online: terminal.online,
     handoverUrl: about.handoverUrl,
     emulated: true,
   };
-  terminal.on('link', ({ online }) => {
-    status.online = online;
-  });
-  return status;
 }

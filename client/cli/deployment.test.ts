@@ -38,6 +38,7 @@ const remember = (over: { chainId?: bigint; contract?: Address }) => ({
   fromBlock: 7,
   name: 'x',
   hub: hubUrl,
+  hubUrl: 'ws://10.0.0.1:1/session',
   rpc: chain.url,
   platform: '/p',
   policy: { forwarding: null, acceptAnything: false },
@@ -61,7 +62,6 @@ describe('resolveDeployment', () => {
       contract,
       fromBlock: 0,
       hubUrl: `${hubUrl.replace('http', 'ws')}/session`,
-      wsUrl: 'ws://10.0.0.1:1/session',
     });
   });
 
@@ -86,6 +86,12 @@ describe('resolveDeployment', () => {
     const elsewhere = `0x${'13'.repeat(20)}`;
     await provider.send('anvil_setCode', [elsewhere, code]);
     expect(await outcome({ chainId: 31337, contract: elsewhere })).toBe('FOREIGN_CONTRACT');
+  });
+
+  it('does without hub and RPC after the first start: leaving needs no hub', async () => {
+    const nowhere = 'http://127.0.0.1:9';
+    const found = await resolveDeployment({ hub: nowhere, rpc: nowhere, remembered: remember({}) });
+    expect(found).toEqual({ chainId: 31337n, contract, fromBlock: 7, hubUrl: 'ws://127.0.0.1:9/session' });
   });
 
   it('tells a hub that is no hub from one that is not there', async () => {

@@ -10,7 +10,7 @@ import { paymentChannelsBytecode } from '../../contracts/generated/PaymentChanne
 import { openRpc } from '../../contracts/rpc.ts';
 import { domainSeparator } from '../../enclave/core/encoding.ts';
 import { type Address, address } from '../../enclave/core/ids.ts';
-import { Failure, reasonOf, usageFailure } from './failure.ts';
+import { codeOf, Failure, reasonOf, usageFailure } from './failure.ts';
 import type { Remembered } from './remembered.ts';
 
 const HUB_TIMEOUT_MS = 10_000;
@@ -36,6 +36,7 @@ export interface Deployment {
 }
 
 /**
+ * After the first start, hub and RPC may be out of reach: whoever wants to leave his channels needs no hub.
  * @throws Failure HUB_UNREACHABLE, NOT_A_HUB, HUB_CHANGED_CHAIN, FOREIGN_CONTRACT
  * @throws ChainError RPC_UNREACHABLE, WRONG_CHAIN
  */
@@ -45,7 +46,10 @@ export async function resolveDeployment(options: {
   remembered: Remembered | undefined;
 }): Promise<Deployment> {
   const { remembered } = options;
-  const info = await askHub(options.hub);
+  const info = await askHub(options.hub).catch((error: unknown) => {
+    if (remembered === undefined || codeOf(error) !== 'HUB_UNREACHABLE') throw error;
+    return { chainId: remembered.chainId, contract: remembered.contract, wsUrl: remembered.hubUrl };
+  });
   if (remembered !== undefined && (remembered.chainId !== info.chainId || remembered.contract !== info.contract)) {
     throw new Failure(
       'HUB_CHANGED_CHAIN',
@@ -53,12 +57,17 @@ export async function resolveDeployment(options: {
         `made for ${remembered.contract} on chain ${remembered.chainId}. Use the right --hub, or another --data for this one.`,
     );
   }
-  const provider = await openRpc({ url: options.rpc, chainId: info.chainId });
+  const { chainId, contract } = info;
+  const fromBlock = remembered?.fromBlock ?? (await checkOnChain(options.rpc, info));
+  return { chainId, contract, fromBlock, hubUrl: websocketUrl(options.hub, info.wsUrl) };
+}
+
+/** Once, at the first start: neither chain nor code can change afterwards. @returns the block to follow the chain from */
+async function checkOnChain(rpc: string, named: { chainId: bigint; contract: Address }): Promise<number> {
+  const provider = await openRpc({ url: rpc, chainId: named.chainId });
   try {
-    await requireGenuineContract(provider, info);
-    const head = await provider.getBlockNumber();
-    const fromBlock = remembered?.fromBlock ?? Math.max(0, head - REORGANISATION_MARGIN);
-    return { ...info, fromBlock, hubUrl: websocketUrl(options.hub, info.wsUrl) };
+    await requireGenuineContract(provider, named);
+    return Math.max(0, (await provider.getBlockNumber()) - REORGANISATION_MARGIN);
   } finally {
     provider.destroy();
   }

@@ -7,14 +7,15 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export interface Interruption {
   /** Rejects with INTERRUPTED at the first signal. Never resolves. */
   raised: Promise<never>;
-  /** As a signal would. */
-  raise(reason: string): void;
   /** Stops listening: the next signal does what it always does. */
   release(): void;
 }
 
-/** @param onSecond called when the user does not want to wait for an orderly end */
-export function listenForInterruption(onSecond: () => void): Interruption {
+/**
+ * @param options.onSecond called when the user does not want to wait for an orderly end
+ * @param options.stdin also the end of stdin interrupts: the parent that held its other end is gone
+ */
+export function listenForInterruption(options: { onSecond: () => void; stdin?: boolean }): Interruption {
   let reject: (failure: Failure) => void = () => undefined;
   let seen = false;
   const raised = new Promise<never>((_resolve, rejectRaised) => {
@@ -25,13 +26,18 @@ export function listenForInterruption(onSecond: () => void): Interruption {
     seen = true;
     reject(new Failure('INTERRUPTED', `Interrupted by ${reason}.`, { exitCode: EXIT_INTERRUPTED }));
   };
-  const onSignal = (signal: NodeJS.Signals): void => (seen ? onSecond() : raise(signal));
+  const onSignal = (signal: NodeJS.Signals): void => (seen ? options.onSecond() : raise(signal));
+  const onEnd = (): void => raise('the end of its parent');
+  if (options.stdin === true) process.stdin.resume().once('end', onEnd);
   for (const signal of SIGNALS) process.on(signal, onSignal);
   return {
     raised,
-    raise,
     release: () => {
       for (const signal of SIGNALS) process.off(signal, onSignal);
+      if (options.stdin !== true) return;
+      // An open stdin would keep the process alive.
+      process.stdin.off('end', onEnd);
+      process.stdin.destroy();
     },
   };
 }

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { deployPaymentChannels } from '../../contracts/deploy.ts';
 import { type Address, address } from '../../enclave/core/ids.ts';
 import { EmulatedPlatform } from '../../enclave/host/platform.ts';
+import { statusAnswer } from './answers.ts';
 import type { Children } from './children.ts';
 import { ControlClient } from './control-client.ts';
 import { Failure } from './failure.ts';
@@ -25,6 +26,7 @@ const DEPLOYER = TERMINALS.length;
 /** Chain first, terminals last: the later one depends on the earlier one. */
 const STAGE = { chain: 0, hub: 1, terminal: 2 } as const;
 const POLL_MS = 100;
+const ONLINE_ATTEMPTS = 150;
 
 export interface Member {
   name: TerminalName;
@@ -129,8 +131,20 @@ async function startTerminal(
   if (name.startsWith('intermediary')) args.push('--forward');
   const program = { name, command: process.execPath, args, stage: STAGE.terminal };
   const { identity } = await children.start({ ...program, logFile: join(directory, `${name}.log`) }, terminalReady);
+  const client = await ControlClient.open(data);
+  await untilOnline(name, client);
   step(`${name.padEnd(13)}${identity}`);
-  return { name, data, identity, owner: on.owner, client: await ControlClient.open(data) };
+  return { name, data, identity, owner: on.owner, client };
+}
+
+/** Terminals start whether or not the hub answers; what follows here needs it. */
+async function untilOnline(name: string, client: ControlClient): Promise<void> {
+  for (let attempt = 0; attempt < ONLINE_ATTEMPTS; attempt++) {
+    const { online } = await client.call({ method: 'GET', path: '/status', answer: statusAnswer });
+    if (online) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Failure('HUB_UNREACHABLE', `${name} got no session with the hub. See its log and the hub's.`);
 }
 
 /** What hub and terminals have to accept: made here before any of them starts. */

@@ -23,6 +23,8 @@ const rememberedSchema = z.object({
   fromBlock: z.number().int().nonnegative(),
   name: z.string(),
   hub: z.string(),
+  /** Where that hub's sessions are. */
+  hubUrl: z.string(),
   rpc: z.string(),
   platform: z.string(),
   ownerKeyFile: z.string().optional(),

@@ -9,7 +9,7 @@ import {
   type PayAnswer,
   payAnswer,
   payPhaseAnswer,
-  transactionAnswer,
+  withdrawAnswer,
 } from './answers.ts';
 import { Failure } from './failure.ts';
 import type { Member, Network } from './network.ts';
@@ -100,8 +100,9 @@ export async function closeAll(
   );
   await Promise.all(
     network.members.map(async ({ name, client }) => {
-      const sent = await client.call({ method: 'POST', path: '/withdraw', body: {}, answer: transactionAnswer });
-      step(`withdrawn    by ${name}   transaction ${shortId(sent.transactionHash)}`);
+      const sent = await client.call({ method: 'POST', path: '/withdraw', body: {}, answer: withdrawAnswer });
+      if (sent === null) return;
+      step(`withdrawn    ${formatAmount(sent.amount)} by ${name}   transaction ${shortId(sent.transactionHash)}`);
     }),
   );
 }

@@ -44,10 +44,11 @@ export async function inSession(
     ]),
   );
   const children = new Children();
-  const interruption = listenForInterruption(() => {
+  const onSecond = (): void => {
     children.killAll();
     process.exit(EXIT_INTERRUPTED);
-  });
+  };
+  const interruption = listenForInterruption({ onSecond });
   const directory = data ?? (await mkdtemp(join(tmpdir(), 'baro-')));
   let network: Network | undefined;
   let finished = false;

@@ -23,19 +23,22 @@ export const chain: CommandSpec<z.output<typeof input>> = {
   examples: ['baro chain --port 8545', 'baro chain --json'],
   input,
   run: async ({ port, blockTime, stopWithStdin }, screen) => {
-    const interruption = listenForInterruption(() => process.exit(EXIT_INTERRUPTED));
-    if (stopWithStdin) process.stdin.resume().once('end', () => interruption.raise('the end of its parent'));
-    const { startDevelopmentChain } = await import('../../../contracts/development-chain.ts');
-    const running = await startDevelopmentChain({ port, blockTimeS: blockTime });
-    const { url, pid, chainId, accounts } = running;
-    screen.result({ ready: true, url, pid, chainId, accounts }, () => [
-      `Chain ${chainId} is running at ${url}. Ctrl-C stops and forgets it.`,
-      'Accounts with 10,000 coins each (their keys are public knowledge, with --json):',
-      ...accounts.map((account) => `  ${account.address}`),
-    ]);
-    await interruption.raised.catch(() => undefined);
-    await running.stop();
-    interruption.release();
-    return EXIT_DONE;
+    const onSecond = (): void => process.exit(EXIT_INTERRUPTED);
+    const interruption = listenForInterruption({ onSecond, stdin: stopWithStdin });
+    try {
+      const { startDevelopmentChain } = await import('../../../contracts/development-chain.ts');
+      const running = await startDevelopmentChain({ port, blockTimeS: blockTime });
+      const { url, pid, chainId, accounts } = running;
+      screen.result({ ready: true, url, pid, chainId, accounts }, () => [
+        `Chain ${chainId} is running at ${url}. Ctrl-C stops and forgets it.`,
+        'Accounts with 10,000 coins each (their keys are public knowledge, with --json):',
+        ...accounts.map((account) => `  ${account.address}`),
+      ]);
+      await interruption.raised.catch(() => undefined);
+      await running.stop();
+      return EXIT_DONE;
+    } finally {
+      interruption.release();
+    }
   },
 };

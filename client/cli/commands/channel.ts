@@ -3,7 +3,14 @@
 import { Option } from 'commander';
 import { z } from 'zod';
 import { formatAmount, formatExactly } from '../amount.ts';
-import { type ChannelEntry, channelsAnswer, closeAnswer, openAnswer, transactionAnswer } from '../answers.ts';
+import {
+  type ChannelEntry,
+  channelsAnswer,
+  closeAnswer,
+  depositAnswer,
+  openAnswer,
+  withdrawAnswer,
+} from '../answers.ts';
 import { amountInput, type CommandSpec, hexInput, integerInput } from '../command.ts';
 import { ControlClient } from '../control-client.ts';
 import type { Screen } from '../screen.ts';
@@ -70,9 +77,9 @@ export const channelDeposit: CommandSpec<z.output<typeof depositInput>> = {
   run: async ({ data, channel: channelId, amount }, screen) => {
     const client = await ControlClient.open(data);
     const body = { channelId, amount };
-    const sent = await client.call({ method: 'POST', path: '/channels/deposit', body, answer: transactionAnswer });
+    const sent = await client.call({ method: 'POST', path: '/channels/deposit', body, answer: depositAnswer });
     screen.result({ channelId, amount, ...sent }, () => [
-      `Deposited ${formatExactly(amount)} to ${shortId(channelId)}.`,
+      `Deposited ${formatExactly(amount)} to ${shortId(channelId)}; your deposits there add up to ${formatAmount(sent.total)}.`,
       `  transaction  ${sent.transactionHash}`,
     ]);
     return 0;
@@ -153,8 +160,12 @@ export const withdraw: CommandSpec<z.output<typeof withdrawInput>> = {
   input: withdrawInput,
   run: async ({ data }, screen: Screen) => {
     const client = await ControlClient.open(data);
-    const sent = await client.call({ method: 'POST', path: '/withdraw', body: {}, answer: transactionAnswer });
-    screen.result(sent, () => ['Withdrawn to your own address.', `  transaction  ${sent.transactionHash}`]);
+    const sent = await client.call({ method: 'POST', path: '/withdraw', body: {}, answer: withdrawAnswer });
+    screen.result(sent ?? { amount: 0n, transactionHash: null }, () =>
+      sent === null
+        ? ['Nothing to withdraw: no closed channel has credited you since the last time.']
+        : [`Withdrew ${formatExactly(sent.amount)} to your own address.`, `  transaction  ${sent.transactionHash}`],
+    );
     return 0;
   },
 };

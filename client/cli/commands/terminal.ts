@@ -105,8 +105,8 @@ export const terminal: CommandSpec<Input> = {
   run: async (given, screen) => {
     const settings = settle(given, await readRemembered(given.data));
     const { startDaemon } = await import('../daemon.ts');
-    const interruption = listenForInterruption(() => process.exit(EXIT_INTERRUPTED));
-    if (given.stopWithStdin) process.stdin.resume().once('end', () => interruption.raise('the end of its parent'));
+    const onSecond = (): void => process.exit(EXIT_INTERRUPTED);
+    const interruption = listenForInterruption({ onSecond, stdin: given.stopWithStdin });
     const starting = startDaemon(settings, (warnings) => screen.warn(...banner(warnings)));
     try {
       const daemon = await Promise.race([starting, interruption.raised]);
@@ -177,7 +177,8 @@ function settlePolicy(given: Input, before: Remembered['policy']): Remembered['p
   return { forwarding, acceptAnything };
 }
 
-function announce({ status, controlUrl, terminal: running }: Daemon, screen: Screen): void {
+function announce({ status: describe, controlUrl, terminal: running }: Daemon, screen: Screen): void {
+  const status = describe();
   screen.result({ ready: true, ...status, url: controlUrl, pid: process.pid }, () => [
     `${status.name} is running. Ctrl-C stops it.`,
     `  identity  ${status.identity}`,
