@@ -6,11 +6,13 @@ import { type Control, readControl } from './control-file.ts';
 import { codeOf, Failure } from './failure.ts';
 import { readRemembered } from './remembered.ts';
 
+const errorSchema = z.strictObject({ error: z.object({ code: z.string(), message: z.string() }) });
 const lineSchema = z.union([
   z.strictObject({ phase: z.unknown() }),
   z.strictObject({ result: z.unknown() }),
-  z.strictObject({ error: z.object({ code: z.string(), message: z.string() }) }),
+  errorSchema,
 ]);
+type Line = z.output<typeof lineSchema>;
 
 export interface Call<Answer> {
   method: 'GET' | 'POST';
@@ -19,6 +21,8 @@ export interface Call<Answer> {
   /** What the daemon's answer must look like: an older daemon may still run. */
   answer: z.ZodType<Answer>;
   onPhase?: (phase: unknown) => void;
+  /** Leaves; what was asked goes on in the daemon. */
+  signal?: AbortSignal;
 }
 
 export class ControlClient {
@@ -40,8 +44,7 @@ export class ControlClient {
   /** No time limit: a deposit takes as long as its chain does. @throws Failure with the daemon's code and words */
   async call<Answer>(call: Call<Answer>): Promise<Answer> {
     let answered: unknown;
-    for await (const line of this.#lines(call)) {
-      const parsed = call.method === 'GET' ? wrapDocument(line) : lineSchema.parse(line);
+    for await (const parsed of this.#lines(call)) {
       if ('error' in parsed) throw new Failure(parsed.error.code, parsed.error.message);
       if ('phase' in parsed) call.onPhase?.(parsed.phase);
       else answered = parsed.result;
@@ -54,28 +57,29 @@ export class ControlClient {
     }
     const checked = call.answer.safeParse(answered);
     if (checked.success) return checked.data;
-    throw new Failure('DAEMON_DIFFERS', 'The running terminal is of another version than this command. Restart it.', {
-      cause: checked.error,
-    });
+    throw differs(checked.error);
   }
 
-  async *#lines(call: Call<unknown>): AsyncGenerator {
+  async *#lines(call: Call<unknown>): AsyncGenerator<Line> {
     const body = call.body === undefined ? undefined : JSON.stringify(call.body, bigintsAsText);
     const outgoing = request(`${this.#control.url}${call.path}`, {
       method: call.method,
       headers: { authorization: `Bearer ${this.#control.token}`, 'content-type': 'application/json' },
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
     });
     const response = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);
-      outgoing.once('error', reject);
+      outgoing.on('error', reject);
     });
     outgoing.end(body);
     try {
+      const incoming = await response;
+      const read = incoming.headers['content-type'] === 'application/x-ndjson' ? readLine : readDocument;
       let rest = '';
-      for await (const chunk of (await response).setEncoding('utf8')) {
+      for await (const chunk of incoming.setEncoding('utf8')) {
         const lines = (rest + String(chunk)).split('\n');
         rest = lines.pop() ?? '';
-        for (const line of lines) yield JSON.parse(line);
+        for (const line of lines) yield read(JSON.parse(line));
       }
     } catch (error) {
       // Killed daemons leave their control file behind.
@@ -86,11 +90,20 @@ export class ControlClient {
   }
 }
 
+function readLine(document: unknown): Line {
+  const line = lineSchema.safeParse(document);
+  if (line.success) return line.data;
+  throw differs(line.error);
+}
+
 /** Plain answers are one document: the result itself, or an error. */
-function wrapDocument(document: unknown): z.infer<typeof lineSchema> {
-  const error = z.object({ error: z.object({ code: z.string(), message: z.string() }) }).safeParse(document);
+function readDocument(document: unknown): Line {
+  const error = errorSchema.safeParse(document);
   return error.success ? error.data : { result: document };
 }
+
+const differs = (cause: unknown): Failure =>
+  new Failure('DAEMON_DIFFERS', 'The running terminal is of another version than this command. Restart it.', { cause });
 
 const bigintsAsText = (_key: string, entry: unknown): unknown => (typeof entry === 'bigint' ? entry.toString() : entry);
 

@@ -127,6 +127,9 @@ describe('ControlClient', () => {
     const onPhase = (phase: unknown): void => void phases.push(phase);
     expect(await client.call({ method: 'POST', path: '/count', body: { to: 3 }, answer: z.number(), onPhase })).toBe(3);
     expect(phases).toEqual([1, 2, 3]);
+    const body = { text: 'hi' };
+    const echoed = await client.call({ method: 'POST', path: '/echo', body, answer: z.object({ text: z.string() }) });
+    expect(echoed).toEqual({ text: 'hi' });
     const found = await client.call({ method: 'GET', path: '/page?limit=7', answer: z.object({ limit: z.number() }) });
     expect(found).toEqual({ limit: 7 });
   });

@@ -15,7 +15,7 @@ import { amountInput, type CommandSpec, hexInput, integerInput } from '../comman
 import { ControlClient } from '../control-client.ts';
 import type { Screen } from '../screen.ts';
 import { shortId, table } from '../table.ts';
-import { BACKGROUND, dataOption, directoryInput } from './shared.ts';
+import { BACKGROUND, dataOption, directoryInput, waitFor } from './shared.ts';
 
 const CHANNEL = { flags: '<channel>', description: 'channel id (baro channel list --json shows it whole)' };
 const channelInput = hexInput(32, 'a channel id');
@@ -44,7 +44,7 @@ export const channelOpen: CommandSpec<z.output<typeof openInput>> = {
     const client = await ControlClient.open(data);
     const onPhase = (phase: unknown): void => screen.say(...openPhase(phase));
     const call = { method: 'POST', path: '/channels/open', body, answer: openAnswer, onPhase } as const;
-    const opened = await client.call(call);
+    const opened = await waitFor(client, call);
     screen.result(opened, () => [`Channel ${opened.channelId} is open.`, `  transaction  ${opened.transactionHash}`]);
     return 0;
   },
@@ -77,7 +77,7 @@ export const channelDeposit: CommandSpec<z.output<typeof depositInput>> = {
   run: async ({ data, channel: channelId, amount }, screen) => {
     const client = await ControlClient.open(data);
     const body = { channelId, amount };
-    const sent = await client.call({ method: 'POST', path: '/channels/deposit', body, answer: depositAnswer });
+    const sent = await waitFor(client, { method: 'POST', path: '/channels/deposit', body, answer: depositAnswer });
     screen.result({ channelId, amount, ...sent }, () => [
       `Deposited ${formatExactly(amount)} to ${shortId(channelId)}; your deposits there add up to ${formatAmount(sent.total)}.`,
       `  transaction  ${sent.transactionHash}`,
@@ -136,7 +136,8 @@ export const channelClose: CommandSpec<z.output<typeof closeInput>> = {
   input: closeInput,
   run: async ({ data, channel: channelId }, screen) => {
     const client = await ControlClient.open(data);
-    const closed = await closeOver(client, channelId);
+    const body = { channelId };
+    const closed = await waitFor(client, { method: 'POST', path: '/channels/close', body, answer: closeAnswer });
     screen.result({ channelId, ...closed }, () => [
       `Channel ${shortId(channelId)} is closed.`,
       `  credited  A ${formatExactly(closed.creditA)}, B ${formatExactly(closed.creditB)}`,
@@ -145,9 +146,6 @@ export const channelClose: CommandSpec<z.output<typeof closeInput>> = {
     return 0;
   },
 };
-
-export const closeOver = (client: ControlClient, channelId: string) =>
-  client.call({ method: 'POST', path: '/channels/close', body: { channelId }, answer: closeAnswer });
 
 const withdrawInput = z.object({ data: directoryInput });
 
@@ -160,7 +158,7 @@ export const withdraw: CommandSpec<z.output<typeof withdrawInput>> = {
   input: withdrawInput,
   run: async ({ data }, screen: Screen) => {
     const client = await ControlClient.open(data);
-    const sent = await client.call({ method: 'POST', path: '/withdraw', body: {}, answer: withdrawAnswer });
+    const sent = await waitFor(client, { method: 'POST', path: '/withdraw', body: {}, answer: withdrawAnswer });
     screen.result(sent ?? { amount: 0n, transactionHash: null }, () =>
       sent === null
         ? ['Nothing to withdraw: no closed channel has credited you since the last time.']

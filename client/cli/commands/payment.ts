@@ -18,7 +18,7 @@ import { ControlClient } from '../control-client.ts';
 import { EXIT_DONE, EXIT_REFUSED, usageFailure } from '../failure.ts';
 import { paymentLines, phaseLine } from '../payment-text.ts';
 import { facts, shortId, table } from '../table.ts';
-import { BACKGROUND, dataOption, directoryInput } from './shared.ts';
+import { BACKGROUND, dataOption, directoryInput, waitFor } from './shared.ts';
 
 const dataInput = z.object({ data: directoryInput });
 const secondsInput = integerInput({ from: 1, to: 10 * 365 * 24 * 3600 });
@@ -117,7 +117,7 @@ export const pay: CommandSpec<PayInput> = {
       const parsed = payPhaseAnswer.safeParse(phase);
       if (parsed.success) screen.say(phaseLine(parsed.data));
     };
-    const paid = await client.call({ method: 'POST', path: '/pay', body, answer: payAnswer, onPhase });
+    const paid = await waitFor(client, { method: 'POST', path: '/pay', body, answer: payAnswer, onPhase });
     screen.result(paid, () => paymentLines(paid));
     return paid.status === 'complete' ? EXIT_DONE : EXIT_REFUSED;
   },

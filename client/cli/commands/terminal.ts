@@ -184,7 +184,7 @@ function announce({ status: describe, controlUrl, terminal: running }: Daemon, s
     `  identity  ${status.identity}`,
     `  payout    ${status.payout} (send it coins for gas and deposits)`,
     `  contract  ${status.contract} on chain ${status.chainId}`,
-    `  hub       ${status.hub}`,
+    `  hub       ${status.hub}${status.online ? '' : ' (connecting)'}`,
   ]);
   running.on('payment', ({ payment }) => {
     if (payment.phase !== 'DONE') return;
