@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_AMOUNT } from '../../enclave/core/limits.ts';
-import { formatAmount, formatExactly, parseAmount } from './amount.ts';
+import { formatAmount, formatEth, formatExactly, parseAmount } from './amount.ts';
 import { Failure } from './failure.ts';
 
 function refusal(text: string): string {
@@ -78,6 +78,10 @@ describe('formatAmount', () => {
     for (const value of [1n, 10n ** 7n, 123_456_789_012n, 10n ** 14n, 10n ** 18n + 7n, MAX_AMOUNT]) {
       expect(parseAmount(formatAmount(value))).toBe(value);
     }
+  });
+
+  it('keeps to one unit where columns need it', () => {
+    expect([formatEth(-12_000_000_000n), formatEth(0n)]).toEqual(['-0.000000012 ETH', '0 ETH']);
   });
 
   it('has the exact base units at hand', () => {

@@ -51,6 +51,10 @@ export function formatAmount(value: bigint): string {
   return `${sign}${size} wei`;
 }
 
+/** Always in ETH, as columns of a table need it. */
+export const formatEth = (value: bigint): string =>
+  `${value < 0n ? '-' : ''}${inUnits(value < 0n ? -value : value, DECIMALS.eth)} ETH`;
+
 /** As `formatAmount`, with the exact number of base units behind it. */
 export const formatExactly = (value: bigint): string => {
   const human = formatAmount(value);

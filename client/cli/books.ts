@@ -8,7 +8,7 @@ import type { JsonRpcProvider } from 'ethers';
 import { type ChannelEvent, decodeEvent } from '../../contracts/events.ts';
 import type { Address } from '../../enclave/core/ids.ts';
 
-export interface ClosedChannel {
+interface ClosedChannel {
   id: string;
   depositA: bigint;
   depositB: bigint;
@@ -18,7 +18,7 @@ export interface ClosedChannel {
 }
 
 /** What an owner paid to and got from the chain since it was funded. */
-export interface OwnerAccount {
+interface OwnerAccount {
   owner: Address;
   funded: bigint;
   deposited: bigint;

@@ -118,10 +118,9 @@ describe('Children', () => {
     expect(await codeThrown(children.start(await program('late', READY + STAYS), ready))).toBe('STOPPED');
   });
 
-  it('lets children see that their parent is gone: their stdin ends', async () => {
-    const source = `process.stdin.resume(); process.stdin.once('end', () => process.exit(0)); ${READY}`;
-    const file = join(directory, 'watcher.mjs');
-    await writeFile(file, source);
+  it('leaves nothing when it is killed outright', async () => {
+    const file = join(directory, 'deaf.mjs');
+    await writeFile(file, DEAF + READY + STAYS);
     const parent = `import { Children } from ${JSON.stringify(new URL('./children.ts', import.meta.url).href)};
       import { z } from ${JSON.stringify(import.meta.resolve('zod'))};
       const children = new Children();

@@ -2,8 +2,7 @@
  * Programs that this one starts and has to answer for: whatever way this process ends, none of them is left running.
  *
  * Each child leads a process group of its own, so that Ctrl-C in a terminal reaches only us, and we ask them in order:
- * SIGTERM, after a bound SIGKILL for the whole group. Its stdin is a pipe that we hold: children that watch it stop by
- * themselves should we be killed outright.
+ * SIGTERM, after a bound SIGKILL for the whole group. A guard (guard.ts) kills them should we be killed outright.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -12,6 +11,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { codeOf, Failure, reasonOf } from './failure.ts';
+import { Guard } from './guard.ts';
 
 const READY_MS = 30_000;
 const STOP_MS = 8_000;
@@ -41,6 +41,7 @@ const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.st
 
 export class Children {
   readonly #children = new Set<Child>();
+  #guard: Guard | undefined;
   #stopping: Promise<void> | undefined;
   #reportLoss: (failure: Failure) => void = () => undefined;
   /** Rejects when a child that was ready ends without having been asked to. Never resolves. */
@@ -99,20 +100,22 @@ export class Children {
       const members = [...this.#children].filter((child) => child.program.stage === stage);
       await Promise.all(members.map((child) => this.#stop(child)));
     }
+    await this.#guard?.close();
     process.off('exit', this.#killAll);
   }
 
   #spawn(program: Program): Child {
+    this.#guard ??= new Guard();
     const log = openSync(program.logFile, 'a', 0o600);
-    const spawned = spawn(program.command, program.args, { detached: true, stdio: ['pipe', 'pipe', log] });
+    const spawned = spawn(program.command, program.args, { detached: true, stdio: ['ignore', 'pipe', log] });
     closeSync(log);
     const exited = new Promise<string>((resolve) => {
       spawned.once('error', (error) => resolve(`could not be started: ${reasonOf(error)}`));
       spawned.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code ?? '?'}` : signal));
     });
-    spawned.stdin?.on('error', () => undefined);
     const child = { program, process: spawned, pid: spawned.pid ?? 0, exited, expected: false };
     this.#children.add(child);
+    if (child.pid > 0) this.#guard.add(child.pid);
     return child;
   }
 
@@ -154,6 +157,7 @@ export class Children {
     clearTimeout(bound);
     // What it started itself and left behind.
     signalGroup(child.pid, 'SIGKILL');
+    this.#guard?.remove(child.pid);
     this.#children.delete(child);
   }
 

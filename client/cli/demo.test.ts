@@ -13,6 +13,8 @@ import { z } from 'zod';
 import { programFile } from './programs.ts';
 
 const TIMEOUT_MS = 120_000;
+/** Inherited by whatever the programs under test start. */
+const MARK = 'BARO_TEST_MARK';
 const hex32 = z.string().regex(/^0x[0-9a-f]{64}$/);
 const decimal = z.string().regex(/^\d+$/);
 
@@ -48,6 +50,7 @@ function start(command: string, ...args: string[]) {
   const data = join(directory, 'network');
   const child = spawn(process.execPath, [programFile('client/cli/main.js'), command, '--data', data, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, [MARK]: directory },
   });
   let out = '';
   let err = '';
@@ -57,19 +60,20 @@ function start(command: string, ...args: string[]) {
   return { child, data, ended, said: () => out + err };
 }
 
-/** Command lines of live processes that were started on this test's directory. Linux only; elsewhere none is found. */
+/** Command lines of live processes that this test started, however indirectly. Linux only; elsewhere none is found. */
 function left(): string[] {
-  if (!existsSync('/proc/self/cmdline')) return [];
+  if (!existsSync('/proc/self/environ')) return [];
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        const ours = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`${MARK}=${directory}`);
+        return ours ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') : '';
       } catch {
         return '';
       }
     })
-    .filter((line) => line.includes(directory));
+    .filter((line) => line !== '');
 }
 
 describe('baro demo --json', () => {
@@ -105,7 +109,7 @@ describe('baro dev', () => {
       const [line = ''] = /node \S+ pay --data .*/.exec(running.said()) ?? [];
       const paid = await shell(line);
       expect(paid).toEqual({ exitCode: 0, out: stringContaining('Paid 0.01 ETH') as string, err: '' });
-      expect(left().length).toBeGreaterThanOrEqual(6);
+      expect(left().length).toBeGreaterThanOrEqual(8);
       running.child.kill('SIGINT');
       const { exitCode, out } = await running.ended;
       expect(exitCode).toBe(0);
@@ -127,6 +131,17 @@ describe('baro dev', () => {
       expect(exitCode).toBe(1);
       expect(err).toContain('merchant ended unexpectedly (SIGKILL)');
       expect(left()).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'leaves nothing even when it is killed outright',
+    async () => {
+      const running = start('dev');
+      await expect.poll(running.said, { timeout: TIMEOUT_MS }).toContain('Ctrl-C. In another window');
+      running.child.kill('SIGKILL');
+      await expect.poll(left, { timeout: 20_000 }).toEqual([]);
     },
     TIMEOUT_MS,
   );

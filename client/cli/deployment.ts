@@ -100,7 +100,7 @@ async function askHub(hub: string): Promise<z.output<typeof infoSchema>> {
 }
 
 /** The http form of what the user gave: hubs speak HTTP and WebSocket on one port. @throws Failure INVALID_URL */
-export function httpUrl(hub: string): URL {
+function httpUrl(hub: string): URL {
   const protocols: Readonly<Record<string, string>> = { 'ws:': 'http:', 'wss:': 'https:' };
   try {
     const url = new URL(hub);

@@ -14,7 +14,7 @@ const MAX_BODY_BYTES = 4 * 1024;
 const MAX_CONNECTIONS = 64;
 const REQUEST_MS = 10_000;
 
-export type AcceptHandover = (evidence: Uint8Array) => unknown;
+type AcceptHandover = (evidence: Uint8Array) => unknown;
 
 export interface HandoverServer {
   port: number;

@@ -11,33 +11,24 @@ export interface Interruption {
   release(): void;
 }
 
-/**
- * @param options.onSecond called when the user does not want to wait for an orderly end
- * @param options.stdin also the end of stdin interrupts: the parent that held its other end is gone
- */
-export function listenForInterruption(options: { onSecond: () => void; stdin?: boolean }): Interruption {
+/** @param onSecond called when the user does not want to wait for an orderly end */
+export function listenForInterruption(onSecond: () => void): Interruption {
   let reject: (failure: Failure) => void = () => undefined;
   let seen = false;
   const raised = new Promise<never>((_resolve, rejectRaised) => {
     reject = rejectRaised;
   });
   raised.catch(() => undefined);
-  const raise = (reason: string): void => {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (seen) return onSecond();
     seen = true;
-    reject(new Failure('INTERRUPTED', `Interrupted by ${reason}.`, { exitCode: EXIT_INTERRUPTED }));
+    reject(new Failure('INTERRUPTED', `Interrupted by ${signal}.`, { exitCode: EXIT_INTERRUPTED }));
   };
-  const onSignal = (signal: NodeJS.Signals): void => (seen ? options.onSecond() : raise(signal));
-  const onEnd = (): void => raise('the end of its parent');
-  if (options.stdin === true) process.stdin.resume().once('end', onEnd);
   for (const signal of SIGNALS) process.on(signal, onSignal);
   return {
     raised,
     release: () => {
       for (const signal of SIGNALS) process.off(signal, onSignal);
-      if (options.stdin !== true) return;
-      // An open stdin would keep the process alive.
-      process.stdin.off('end', onEnd);
-      process.stdin.destroy();
     },
   };
 }

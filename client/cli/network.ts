@@ -18,8 +18,8 @@ import { makePrivateDirectory } from './private-file.ts';
 import { programFile } from './programs.ts';
 
 /** In the order of the route. */
-export const TERMINALS = ['wallet', 'intermediary1', 'intermediary2', 'merchant'] as const;
-export type TerminalName = (typeof TERMINALS)[number];
+const TERMINALS = ['wallet', 'intermediary1', 'intermediary2', 'merchant'] as const;
+type TerminalName = (typeof TERMINALS)[number];
 
 const EACH_OWNER_GETS = 100n * 10n ** 18n;
 const DEPLOYER = TERMINALS.length;
@@ -79,7 +79,7 @@ export async function startNetwork(site: Site): Promise<Network> {
   const options = { staticNetwork: true, cacheTimeout: -1, pollingInterval: POLL_MS };
   const provider = new JsonRpcProvider(chain.url, chain.chainId, options);
   const deployed = await deployPaymentChannels(account(chain, DEPLOYER, provider));
-  site.step(`contract     ${deployed.address}`);
+  site.step(`contract       ${deployed.address}`);
   const [hub] = await Promise.all([
     startHub(site, { chain, platform, contract: deployed.address, fromBlock: deployed.blockNumber }),
     ...owners.map((owner, at) => fund(account(chain, at, provider), owner.address)),
@@ -92,10 +92,10 @@ export async function startNetwork(site: Site): Promise<Network> {
 }
 
 async function startChain({ directory, children, step }: Site): Promise<ChainReady> {
-  const args = [programFile('client/cli/main.js'), 'chain', '--json', '--stop-with-stdin'];
+  const args = [programFile('client/cli/main.js'), 'chain', '--json'];
   const program = { name: 'chain', command: process.execPath, args, stage: STAGE.chain };
   const chain = await children.start({ ...program, logFile: join(directory, 'chain.log') }, chainReady);
-  step(`chain        development chain ${chain.chainId} at ${chain.url}`);
+  step(`chain          development chain ${chain.chainId} at ${chain.url}`);
   return chain;
 }
 
@@ -115,7 +115,7 @@ async function startHub(
   args.push('--accept-emulated');
   const program = { name: 'hub', command: process.execPath, args, stage: STAGE.hub };
   const hub = await children.start({ ...program, logFile: join(directory, 'hub.log') }, hubReady);
-  step(`hub          ${hub.url}`);
+  step(`hub            ${hub.url}`);
   return hub;
 }
 
@@ -127,13 +127,13 @@ async function startTerminal(
   const data = join(directory, name);
   const args = [programFile('client/cli/main.js'), 'terminal', '--data', data, '--name', name, '--hub', on.hub];
   args.push('--rpc', on.rpc, '--platform', join(directory, 'platform'), '--accept-emulated', '--accept-anything');
-  args.push('--poll-ms', String(POLL_MS), '--log-level', 'info', '--json-ready', '--stop-with-stdin');
+  args.push('--poll-ms', String(POLL_MS), '--log-level', 'info', '--json-ready');
   if (name.startsWith('intermediary')) args.push('--forward');
   const program = { name, command: process.execPath, args, stage: STAGE.terminal };
   const { identity } = await children.start({ ...program, logFile: join(directory, `${name}.log`) }, terminalReady);
   const client = await ControlClient.open(data);
   await untilOnline(name, client);
-  step(`${name.padEnd(13)}${identity}`);
+  step(`${name.padEnd(15)}${identity}`);
   return { name, data, identity, owner: on.owner, client };
 }
 

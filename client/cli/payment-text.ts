@@ -13,21 +13,24 @@ const WORDS: Readonly<Record<string, string>> = {
   'hub updating': 'UPDATE    all have prepared: proof of it sent to every terminal',
   'enclave POST-UPDATE': 'UPDATE    applied here, not spendable yet',
   'hub completing': 'COMPLETE  all have updated: proof of it sent to every terminal',
-  'enclave DONE': 'COMPLETE  final here: my enclave says so',
+  'enclave DONE': 'COMPLETE  final here: its own enclave says so',
   'hub complete': 'COMPLETE  final everywhere, says the hub',
   'enclave ABORTED': 'ABORT     unlocked, nothing moved',
   'enclave RESOLVED': 'RESOLVED  the chain decided',
   'hub failed': 'FAILED    the hub gave up',
 };
 
+/** As precise as it was measured, and no more than a tenth. */
+const duration = (ms: number): string => (Number.isInteger(ms) ? String(ms) : ms.toFixed(1));
+
 export function phaseLine(phase: PayPhaseAnswer): string {
   const words = WORDS[`${phase.source} ${phase.phase}`] ?? `${phase.source}: ${phase.phase}`;
   const why = phase.message === undefined || phase.message === '' ? '' : ` (${phase.message})`;
-  return `${phase.ms.toFixed(1).padStart(8)} ms  ${words}${why}`;
+  return `${duration(phase.ms).padStart(8)} ms  ${words}${why}`;
 }
 
 export function paymentLines(paid: PayAnswer): string[] {
-  const ms = `${paid.ms.toFixed(1)} ms`;
+  const ms = `${duration(paid.ms)} ms`;
   switch (paid.status) {
     case 'complete':
       return [

@@ -1,6 +1,6 @@
 /** What `dev` and `demo` let their network do: open channels, pay there and back, and close. */
 
-import { formatAmount } from './amount.ts';
+import { formatAmount, formatEth } from './amount.ts';
 import {
   balanceAnswer,
   closeAnswer,
@@ -39,7 +39,9 @@ export async function openChannels(network: Network, step: (done: string) => voi
       const body = { peer: peer.identity, deposit: CHANNEL_DEPOSIT };
       const opened = await opener.client.call({ method: 'POST', path: '/channels/open', body, answer: openAnswer });
       const deposit = formatAmount(CHANNEL_DEPOSIT);
-      step(`channel      ${opener.name} ─ ${deposit} ─▶ ${peer.name}   transaction ${shortId(opened.transactionHash)}`);
+      step(
+        `channel        ${opener.name} ─ ${deposit} ─▶ ${peer.name}   transaction ${shortId(opened.transactionHash)}`,
+      );
       return { id: opened.channelId, opener };
     }),
   );
@@ -95,14 +97,14 @@ export async function closeAll(
       const body = { channelId: id };
       const closed = await opener.client.call({ method: 'POST', path: '/channels/close', body, answer: closeAnswer });
       const credits = `A ${formatAmount(closed.creditA)}, B ${formatAmount(closed.creditB)}`;
-      step(`closed       ${shortId(id)}   credited ${credits}   transaction ${shortId(closed.transactionHash)}`);
+      step(`closed         ${shortId(id)}   credited ${credits}   transaction ${shortId(closed.transactionHash)}`);
     }),
   );
   await Promise.all(
     network.members.map(async ({ name, client }) => {
       const sent = await client.call({ method: 'POST', path: '/withdraw', body: {}, answer: withdrawAnswer });
       if (sent === null) return;
-      step(`withdrawn    ${formatAmount(sent.amount)} by ${name}   transaction ${shortId(sent.transactionHash)}`);
+      step(`withdrawn      ${formatAmount(sent.amount)} by ${name}   transaction ${shortId(sent.transactionHash)}`);
     }),
   );
 }
@@ -125,11 +127,11 @@ function balanceTable(network: Network, of: { before: readonly bigint[]; after: 
   }));
   return table(rows, [
     { title: 'spendable', cell: (row) => row.name },
-    { title: 'before', cell: (row) => formatAmount(row.before), right: true },
-    { title: 'after', cell: (row) => formatAmount(row.after), right: true },
+    { title: 'before', cell: (row) => formatEth(row.before), right: true },
+    { title: 'after', cell: (row) => formatEth(row.after), right: true },
     {
       title: 'change',
-      cell: (row) => `${row.after > row.before ? '+' : ''}${formatAmount(row.after - row.before)}`,
+      cell: (row) => `${row.after > row.before ? '+' : ''}${formatEth(row.after - row.before)}`,
       right: true,
     },
   ]);

@@ -44,11 +44,10 @@ export async function inSession(
     ]),
   );
   const children = new Children();
-  const onSecond = (): void => {
+  const interruption = listenForInterruption(() => {
     children.killAll();
     process.exit(EXIT_INTERRUPTED);
-  };
-  const interruption = listenForInterruption({ onSecond });
+  });
   const directory = data ?? (await mkdtemp(join(tmpdir(), 'baro-')));
   let network: Network | undefined;
   let finished = false;

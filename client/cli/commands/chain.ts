@@ -9,7 +9,6 @@ import { listenForInterruption } from '../interruption.ts';
 const input = z.object({
   port: portInput,
   blockTime: integerInput({ from: 1, to: 3_600 }).optional(),
-  stopWithStdin: z.boolean().default(false),
 });
 
 export const chain: CommandSpec<z.output<typeof input>> = {
@@ -18,13 +17,11 @@ export const chain: CommandSpec<z.output<typeof input>> = {
   options: [
     new Option('--port <port>', '0: any free one').default('0'),
     new Option('--block-time <seconds>', 'a block every so often (a block for each transaction by default)'),
-    new Option('--stop-with-stdin', 'stop when stdin ends').hideHelp(),
   ],
   examples: ['baro chain --port 8545', 'baro chain --json'],
   input,
-  run: async ({ port, blockTime, stopWithStdin }, screen) => {
-    const onSecond = (): void => process.exit(EXIT_INTERRUPTED);
-    const interruption = listenForInterruption({ onSecond, stdin: stopWithStdin });
+  run: async ({ port, blockTime }, screen) => {
+    const interruption = listenForInterruption(() => process.exit(EXIT_INTERRUPTED));
     try {
       const { startDevelopmentChain } = await import('../../../contracts/development-chain.ts');
       const running = await startDevelopmentChain({ port, blockTimeS: blockTime });

@@ -2,7 +2,7 @@
 
 import { Option } from 'commander';
 import { z } from 'zod';
-import { formatAmount, formatExactly } from '../amount.ts';
+import { formatAmount, formatEth, formatExactly } from '../amount.ts';
 import {
   type ChannelEntry,
   channelsAnswer,
@@ -108,9 +108,9 @@ function channelTable(channels: readonly ChannelEntry[]): string[] {
   return table(channels, [
     { title: 'channel', cell: (row) => shortId(row.channelId) },
     { title: 'peer', cell: (row) => shortId(row.peer) },
-    { title: 'yours', cell: (row) => formatAmount(row.ownBalance), right: true },
-    { title: "peer's", cell: (row) => formatAmount(row.peerBalance), right: true },
-    { title: 'spendable', cell: (row) => formatAmount(row.spendable), right: true },
+    { title: 'yours', cell: (row) => formatEth(row.ownBalance), right: true },
+    { title: "peer's", cell: (row) => formatEth(row.peerBalance), right: true },
+    { title: 'spendable', cell: (row) => formatEth(row.spendable), right: true },
     { title: 'pending', cell: (row) => String(row.pendingCount), right: true },
     { title: 'state', cell: stateOf },
   ]);

@@ -2,7 +2,7 @@
 
 import { Option } from 'commander';
 import { z } from 'zod';
-import { formatAmount } from '../amount.ts';
+import { formatEth } from '../amount.ts';
 import type { Books } from '../books.ts';
 import type { CommandSpec } from '../command.ts';
 import { EXIT_DONE, EXIT_REFUSED } from '../failure.ts';
@@ -70,11 +70,11 @@ function bookLines(books: Books, names: readonly string[]): string[] {
   const rows = books.owners.map((owner, at) => ({ name: names[at] ?? owner.owner, ...owner }));
   return table(rows, [
     { title: 'read from the chain', cell: (row) => row.name },
-    { title: 'funded', cell: (row) => formatAmount(row.funded), right: true },
-    { title: '- deposited', cell: (row) => formatAmount(row.deposited), right: true },
-    { title: '+ withdrawn', cell: (row) => formatAmount(row.withdrawn), right: true },
-    { title: '- gas', cell: (row) => formatAmount(row.gas), right: true },
-    { title: '= balance', cell: (row) => formatAmount(row.balance), right: true },
+    { title: 'funded', cell: (row) => formatEth(row.funded), right: true },
+    { title: '- deposited', cell: (row) => formatEth(row.deposited), right: true },
+    { title: '+ withdrawn', cell: (row) => formatEth(row.withdrawn), right: true },
+    { title: '- gas', cell: (row) => formatEth(row.gas), right: true },
+    { title: '= balance', cell: (row) => formatEth(row.balance), right: true },
   ]);
 }
 

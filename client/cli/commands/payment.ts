@@ -2,7 +2,7 @@
 
 import { Option } from 'commander';
 import { z } from 'zod';
-import { formatAmount, formatExactly } from '../amount.ts';
+import { formatAmount, formatEth, formatExactly } from '../amount.ts';
 import {
   balanceAnswer,
   invoiceAnswer,
@@ -168,7 +168,7 @@ function paymentTable(entries: readonly PaymentEntry[], limit: number): string[]
     { title: 'time', cell: (row) => new Date(row.createdAt).toISOString().slice(0, 19).replace('T', ' ') },
     { title: 'role', cell: (row) => row.role },
     { title: 'state', cell: (row) => row.phase },
-    { title: 'amount', cell: (row) => `${signOf(row)}${formatAmount(row.amount)}`, right: true },
+    { title: 'amount', cell: (row) => `${signOf(row)}${formatEth(row.amount)}`, right: true },
     { title: 'hops', cell: (row) => String(row.hops), right: true },
     { title: 'with', cell: (row) => shortId((row.role === 'payer' ? row.payee : row.payer) ?? '') },
     { title: 'description', cell: (row) => row.description },

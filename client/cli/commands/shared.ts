@@ -23,7 +23,7 @@ export const BACKGROUND = 'Talks to the terminal that runs on --data (start it w
 
 /** Waits for what the daemon does; Ctrl-C ends the waiting, not the doing. @throws Failure INTERRUPTED */
 export async function waitFor<Answer>(client: ControlClient, call: Call<Answer>): Promise<Answer> {
-  const interruption = listenForInterruption({ onSecond: () => process.exit(EXIT_INTERRUPTED) });
+  const interruption = listenForInterruption(() => process.exit(EXIT_INTERRUPTED));
   const leaving = new AbortController();
   try {
     return await Promise.race([client.call({ ...call, signal: leaving.signal }), interruption.raised]);

@@ -51,7 +51,6 @@ const input = z.object({
   pollMs: integerInput({ from: 10, to: 600_000 }).optional(),
   logLevel: z.enum(LEVELS),
   jsonReady: z.boolean().optional(),
-  stopWithStdin: z.boolean().default(false),
 });
 type Input = z.output<typeof input>;
 
@@ -93,7 +92,6 @@ export const terminal: CommandSpec<Input> = {
     new Option('--poll-ms <ms>', 'how often the chain is asked for new blocks'),
     new Option('--log-level <level>', 'of the log on stderr').choices(LEVELS).default('warn'),
     new Option('--json-ready', 'one JSON line on stdout as soon as it runs (as --json)'),
-    new Option('--stop-with-stdin', 'stop when stdin ends').hideHelp(),
   ],
   examples: [
     'baro terminal --hub http://127.0.0.1:8080 --rpc http://127.0.0.1:8545 --accept-emulated',
@@ -105,8 +103,7 @@ export const terminal: CommandSpec<Input> = {
   run: async (given, screen) => {
     const settings = settle(given, await readRemembered(given.data));
     const { startDaemon } = await import('../daemon.ts');
-    const onSecond = (): void => process.exit(EXIT_INTERRUPTED);
-    const interruption = listenForInterruption({ onSecond, stdin: given.stopWithStdin });
+    const interruption = listenForInterruption(() => process.exit(EXIT_INTERRUPTED));
     const starting = startDaemon(settings, (warnings) => screen.warn(...banner(warnings)));
     try {
       const daemon = await Promise.race([starting, interruption.raised]);
