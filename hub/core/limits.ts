@@ -35,11 +35,13 @@ export const HELLO_TIMEOUT_MS = 10_000;
 export const MAX_OUTGOING_BYTES = 16 * 1024 * 1024;
 /** Messages that wait for the end of the tick for one terminal. */
 export const MAX_OUTGOING_MESSAGES = 65_536;
-/** Frames of one session that wait for the check of certificates. */
-export const MAX_INCOMING_FRAMES = 64;
+/** Frames of one session that wait for the check of certificates; its socket is not read meanwhile. */
+export const MAX_INCOMING_FRAMES = 4_096;
 /** Events that wait for the loop; above it sockets are not read. */
 export const MAX_QUEUED_EVENTS = 65_536;
 /** Events that one turn of the loop takes, so that commits stay bounded. */
 export const MAX_EVENTS_PER_TURN = 4_096;
 /** Rows on one page of GET /payments. */
 export const MAX_PAGE = 500;
+/** Channels in one picture of GET /network. */
+export const MAX_PICTURE = 20_000;

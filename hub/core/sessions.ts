@@ -4,6 +4,7 @@
  */
 
 import { encode } from '../../enclave/core/codec.ts';
+import { equalBytes } from '../../enclave/core/hash.ts';
 import { type Introduction, introductionCodec, type Profile, profileCodec } from '../../enclave/core/wire.ts';
 import { ask, introduce, send } from './asking.ts';
 import { own } from './channels.ts';
@@ -38,14 +39,12 @@ function ownAddresses(state: HubState, terminal: Terminal): void {
   for (const { address } of terminal.introduction.certificates) own(state, terminal, address);
 }
 
-const sameBytes = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
-
 /** Takes over what a terminal says of itself, and writes it down where it is new. */
 function update(state: HubState, terminal: Terminal, said: { introduction: Introduction; profile: Profile }): void {
   const before = [encode(introductionCodec, terminal.introduction), encode(profileCodec, terminal.profile)] as const;
   const after = [encode(introductionCodec, said.introduction), encode(profileCodec, said.profile)] as const;
-  const isSameIntroduction = sameBytes(before[0], after[0]);
-  if (isSameIntroduction && sameBytes(before[1], after[1])) return;
+  const isSameIntroduction = equalBytes(before[0], after[0]);
+  if (isSameIntroduction && equalBytes(before[1], after[1])) return;
   terminal.profile = said.profile;
   state.map.putNode(terminal.identity, said.profile.policy, terminal.node.rttMs);
   if (!isSameIntroduction) {

@@ -5,6 +5,7 @@ import {
   type ChainCursor,
   type ChannelRecord,
   isUnfinished,
+  type PaymentRecord,
   type Snapshot,
   type StoreWrite,
   type TerminalRecord,
@@ -90,6 +91,7 @@ export class MemoryStore implements HubStore {
   }
 }
 
-function withoutSequence({ sequence: _sequence, ...payment }: LoggedPayment) {
+function withoutSequence(logged: LoggedPayment): PaymentRecord {
+  const { sequence: _, ...payment } = logged;
   return payment;
 }

@@ -58,7 +58,7 @@ export function terminalRow({ introduction, profile }: TerminalRecord) {
 }
 
 /** @throws StoreError CORRUPT where what was read is not what this program writes */
-export function fromRow<T>(read: (row: Row) => T): (row: Row) => T {
+function fromRow<T>(read: (row: Row) => T): (row: Row) => T {
   return (row) => {
     try {
       return read(row);
@@ -115,10 +115,14 @@ export const cursorOf = fromRow((row): ChainCursor => {
   return { nextBlock: numberOf(row, 'next_block'), anchor };
 });
 
-export const paymentOf = fromRow((row): LoggedPayment => {
+/** With its place in the log, for pages. */
+export const loggedPaymentOf = fromRow(
+  (row): LoggedPayment => ({ ...paymentOf(row), sequence: numberOf(row, 'sequence') }),
+);
+
+export const paymentOf = fromRow((row): PaymentRecord => {
   const participants = (JSON.parse(textOf(row, 'participants')) as string[]).map(identity);
   return {
-    sequence: numberOf(row, 'sequence'),
     paymentId: paymentId(textOf(row, 'payment_id')),
     order: decode(orderCodec, bytesOf(row, 'ordered')),
     attempt: numberOf(row, 'attempt'),

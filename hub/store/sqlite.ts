@@ -10,7 +10,16 @@ import { MAX_ORDERS_REMEMBERED } from '../core/limits.ts';
 import type { PaymentProgress, Snapshot, StoreWrite } from '../core/records.ts';
 import { Database } from './database.ts';
 import { APPLICATION_ID, migrations } from './migrations.ts';
-import { channelOf, cursorOf, paymentOf, paymentRow, progressRow, terminalOf, terminalRow } from './rows.ts';
+import {
+  channelOf,
+  cursorOf,
+  loggedPaymentOf,
+  paymentOf,
+  paymentRow,
+  progressRow,
+  terminalOf,
+  terminalRow,
+} from './rows.ts';
 import { type HubStore, type LoggedPayment, StoreError, type StoreOwner } from './store.ts';
 
 const UNFINISHED = `state in ('preparing', 'updating', 'completing', 'aborting')`;
@@ -89,10 +98,7 @@ export class SqliteStore implements HubStore {
       return {
         channels: (await this.#database.all('select * from channels where settled = 0')).map(channelOf),
         terminals: (await this.#database.all('select * from terminals')).map(terminalOf),
-        payments: payments.map((row) => {
-          const { sequence: _sequence, ...payment } = paymentOf(row);
-          return payment;
-        }),
+        payments: payments.map(paymentOf),
         cursor: cursor ? cursorOf(cursor) : null,
       };
     });
@@ -130,7 +136,7 @@ export class SqliteStore implements HubStore {
 
   payments({ limit, before }: { limit: number; before: number | null }): Promise<LoggedPayment[]> {
     const page = [before ?? Number.MAX_SAFE_INTEGER, limit];
-    return this.#database.alone(async () => (await this.#database.all(statements.page, page)).map(paymentOf));
+    return this.#database.alone(async () => (await this.#database.all(statements.page, page)).map(loggedPaymentOf));
   }
 
   close(): Promise<void> {

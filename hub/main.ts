@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+/** The hub as a program. Ready and refused are said on stdout and stderr in words; the log goes to stderr as JSON. */
+
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { pino } from 'pino';
+import { exitCodeOf, startHub } from './hub.ts';
+
+interface Options {
+  data: string;
+  rpc: string;
+  contract: string;
+  chainId: string;
+  port: string;
+  host: string;
+  confirmations: string;
+  fromBlock: string;
+  acceptAuthority: string[];
+  acceptMeasurement: string[];
+  acceptEmulated: boolean;
+  jsonReady: boolean;
+  logLevel: string;
+}
+
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'];
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+function level(value: string): string {
+  if (LEVELS.includes(value)) return value;
+  throw new InvalidArgumentError(`Choose one of ${LEVELS.join(', ')}.`);
+}
+
+const program = new Command('hub')
+  .description('Routes and drives payments between terminals. It holds no money and no keys.')
+  .requiredOption('--data <directory>', 'where the database is kept')
+  .requiredOption('--rpc <url>', 'JSON-RPC of the chain')
+  .requiredOption('--contract <address>', 'the channel contract')
+  .requiredOption('--chain-id <number>', 'the chain that the contract is on')
+  .option('--port <number>', 'port for HTTP and WebSocket; 0: a free one', '0')
+  .option('--host <host>', 'address to listen on', '127.0.0.1')
+  .option('--confirmations <number>', 'blocks until an event of the chain counts', '1')
+  .option('--from-block <number>', 'block of the contract, where the first reading begins', '0')
+  .option('--accept-authority <address>', 'attestation authority whose quotes are accepted (repeatable)', collect, [])
+  .option('--accept-measurement <hash>', 'measurement of an accepted enclave image (repeatable)', collect, [])
+  .option('--accept-emulated', 'accept quotes of the EMULATED platform, which protects by interface alone', false)
+  .option('--json-ready', 'say that the hub is ready as one line of JSON on stdout', false)
+  .option('--log-level <level>', `one of ${LEVELS.join(', ')}`, level, 'info')
+  .exitOverride();
+
+async function run(options: Options): Promise<number> {
+  const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const { data, rpc, contract, chainId, port, host, confirmations, fromBlock, acceptEmulated } = options;
+  const hub = await startHub(
+    {
+      ...{ data, rpc, contract, chainId, port, host, confirmations, fromBlock, acceptEmulated },
+      acceptAuthorities: options.acceptAuthority,
+      acceptMeasurements: options.acceptMeasurement,
+    },
+    log,
+  );
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      log.info({ signal }, 'stopping');
+      void hub.stop();
+    });
+  }
+  const ready = { ready: true, url: hub.url, port: hub.port, pid: process.pid };
+  process.stdout.write(options.jsonReady ? `${JSON.stringify(ready)}\n` : `The hub is ready at ${hub.url}\n`);
+  const error = await hub.ended;
+  if (!error) return 0;
+  void hub.stop();
+  return refused(error);
+}
+
+function refused(error: unknown): number {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'FAILED';
+  process.stderr.write(`${code}: ${error instanceof Error ? error.message : String(error)}\n`);
+  return exitCodeOf(error);
+}
+
+try {
+  program.parse();
+  process.exitCode = await run(program.opts<Options>());
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else process.exitCode = refused(error);
+}
