@@ -1,9 +1,9 @@
 /** What a terminal keeps on its disk, and its enclave started from that: created on the first start, opened later. */
 
 import { join } from 'node:path';
-import { encode } from '../enclave/core/codec.ts';
+import { type Codec, encode } from '../enclave/core/codec.ts';
 import type { AttestationPolicy } from '../enclave/core/credential.ts';
-import { isGenuineCredential } from '../enclave/core/credential.ts';
+import { attestationPolicyCodec, isGenuineCredential } from '../enclave/core/credential.ts';
 import { domainSeparator } from '../enclave/core/encoding.ts';
 import type { Address } from '../enclave/core/ids.ts';
 import type { Self } from '../enclave/core/interface.ts';
@@ -50,7 +50,11 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     opened.push(() => enclave.close());
     const self = await enclave.run({ kind: 'describe' });
     requireDeployment(self, options);
-    if (!samePolicy(self.policy, options.policy)) await enclave.run({ kind: 'setPolicy', ...options.policy });
+    const { policy, attestation } = options;
+    if (!isSame(ownerPolicyCodec, self.policy, policy)) await enclave.run({ kind: 'setPolicy', ...policy });
+    if (!isSame(attestationPolicyCodec, self.attestation, attestation)) {
+      await enclave.run({ kind: 'setAttestation', ...attestation });
+    }
     return { enclave, journal, self, close };
   } catch (error) {
     await close();
@@ -84,7 +88,7 @@ function requireDeployment(self: Self, { chainId, contract, dataDirectory }: Sto
   });
 }
 
-function samePolicy(left: OwnerPolicy, right: OwnerPolicy): boolean {
-  const [one, other] = [left, right].map((policy) => encode(ownerPolicyCodec, policy).join());
+function isSame<T>(codec: Codec<T>, ...values: [T, T]): boolean {
+  const [one, other] = values.map((value) => encode(codec, value).join());
   return one === other;
 }

@@ -44,7 +44,7 @@ export interface TerminalOptions {
   name: string;
   /** Replaces the sealed one where it differs. */
   policy: OwnerPolicy;
-  /** Sealed at creation, for good. */
+  /** Whose quotes count. Replaces the sealed one where it differs. */
   attestation: AttestationPolicy;
   /** Blocks on top of an event's block, including it, before it is believed. */
   confirmations: number;

@@ -1,6 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Wallet } from 'ethers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { deployPaymentChannels } from '../contracts/deploy.ts';
+import { openRpc } from '../contracts/rpc.ts';
 import { identity, NATIVE } from '../enclave/core/ids.ts';
 import { MAX_AMOUNT } from '../enclave/core/limits.ts';
 import { Terminal } from './terminal.ts';
@@ -207,6 +210,37 @@ describe('terminals over a hub and a chain', () => {
     await expect(Terminal.start(network.options('lost', 5, { chainId: 5n }))).rejects.toMatchObject({
       code: 'WRONG_CHAIN',
     });
+    await payOnce();
+  });
+
+  it('keep their names short, and say so', async () => {
+    await expect(Terminal.start(network.options('ü'.repeat(33), 5))).rejects.toMatchObject({ code: 'NAME_TOO_LONG' });
+  });
+
+  it('tell why the hub refused the session, stay usable on their own, and pay when it takes them', async () => {
+    network.board.refuse = { code: 'ATTESTATION_REFUSED', message: 'The measurement is not accepted. Update.' };
+    await wallet.stop();
+    wallet = await network.start('wallet', 0);
+    expect(wallet.online).toBe(false);
+    const { text } = await merchant.invoice({ amount: 5n });
+    await expect(wallet.pay({ invoice: text })).rejects.toMatchObject({ code: 'ATTESTATION_REFUSED' });
+    expect((await wallet.balance())[0]?.spendable).toBeGreaterThan(0n);
+    const online = new Promise((resolve) => wallet.once('link', resolve));
+    network.board.refuse = null;
+    await online;
+    await payOnce();
+  });
+
+  it('refuse to be started for another contract than they were made for', async () => {
+    await wallet.stop();
+    const provider = await openRpc({ url: network.chain.url });
+    const signer = new Wallet(network.chain.accounts[8]?.privateKey ?? '').connect(provider);
+    const other = await deployPaymentChannels(signer);
+    provider.destroy();
+    await expect(Terminal.start(network.options('wallet', 0, { contract: other.address }))).rejects.toMatchObject({
+      code: 'WRONG_DEPLOYMENT',
+    });
+    wallet = await network.start('wallet', 0);
     await payOnce();
   });
 

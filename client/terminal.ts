@@ -5,29 +5,27 @@
  * owner does with them. Everything that protects money happens in the enclave. Every method rejects with TerminalRefusal.
  */
 
-import { randomBytes } from 'node:crypto';
+import { toHex } from '../enclave/core/codec.ts';
 import type { Deployment } from '../enclave/core/credential.ts';
 import { domainSeparator } from '../enclave/core/encoding.ts';
 import {
   type Address,
   address,
+  type Bytes16,
   type Bytes32,
-  bytes16,
   type ChannelId,
   type Identity,
   NATIVE,
   type PaymentId,
-  ZERO_32,
 } from '../enclave/core/ids.ts';
 import type { Notice } from '../enclave/core/interface.ts';
+import { Cashier } from './cashier.ts';
 import { ChainConnection } from './chain/connection.ts';
 import { ChainReporter } from './chain/reporter.ts';
 import { ChainView } from './chain/view.ts';
 import { Channels, requireAmount } from './channels.ts';
 import { DirectPayments } from './direct-payments.ts';
 import { Emitter } from './emitter.ts';
-import { composeHandover, deliverHandover, parseHandover } from './handover.ts';
-import { decodeInvoice, encodeInvoice, requireUnexpired } from './invoice-text.ts';
 import { connectSocket } from './node-socket.ts';
 import { Payer } from './payer.ts';
 import { PaymentBook } from './payment-book.ts';
@@ -54,12 +52,8 @@ import { Uplink } from './uplink.ts';
 
 const DEFAULTS = { pollMs: 1_000, hubWaitMs: 10_000, peerWaitMs: 300_000 };
 const MAX_NAME_BYTES = 64;
-const ORDER_LIFE_S = 60;
-const INVOICE_LIFE_S = 3_600;
 /** How often what peers have not acknowledged is sent again. */
 const RESEND_MS = 15_000;
-/** The fee that is allowed where the owner names none: 1 %, and at least this many base units. */
-const LEAST_MAX_FEE = 1_000n;
 
 const nowMs = (): number => Date.now();
 const nowS = (): number => Math.floor(Date.now() / 1_000);
@@ -78,6 +72,7 @@ export class Terminal {
   readonly #book: PaymentBook;
   readonly #payer: Payer;
   readonly #direct: DirectPayments;
+  readonly #cashier: Cashier;
   readonly #stopping = new AbortController();
   readonly #maintenance: ReturnType<typeof setInterval>;
 
@@ -111,11 +106,19 @@ export class Terminal {
       ...{ identity: this.identity, payout: this.payout, peerWaitMs: options.peerWaitMs ?? DEFAULTS.peerWaitMs },
       online: () => this.#uplink.online(),
       nextEvent: (isIt, signal) => this.#nextChannelEvent(isIt, signal),
-      randomSalt: () => bytes16(`0x${randomBytes(16).toString('hex')}`),
+      randomSalt: () => toHex(crypto.getRandomValues(new Uint8Array(16))) as Bytes16,
     });
     this.#direct = new DirectPayments({
       ...{ enclave, session, book: this.#book, identity: this.identity },
       view: (channelId) => this.#channels.view(channelId),
+    });
+    this.#cashier = new Cashier({
+      ...{ enclave, nowMs, book: this.#book, payer: this.#payer, deployment: this.#deployment },
+      ...{ identity: this.identity, handoverUrl: options.handoverUrl ?? null, stopping: this.#stopping.signal },
+      channels: () => this.#channels.list(),
+      online: () => this.#uplink.online(),
+      onHandoverFailure: (url, error) =>
+        options.logger.info({ url, error: messageOf(error) }, 'the proof of payment was not handed over'),
     });
     this.#chainView = this.#makeChainView();
     this.#maintenance = setInterval(() => void this.#resendUnacknowledged(), RESEND_MS);
@@ -194,11 +197,11 @@ export class Terminal {
   }
 
   invoice(request: InvoiceRequest): Promise<InvoiceText> {
-    return refusing(this.#invoice(request));
+    return refusing(this.#cashier.invoice(request));
   }
 
   pay(target: PayTarget, options: PayOptions = {}): Promise<PayResult> {
-    return refusing(this.#pay(target, options));
+    return refusing(this.#cashier.pay(target, options));
   }
 
   /** Pays the peer of one channel without a round; final when the peer's acknowledgement comes as an event. */
@@ -223,7 +226,7 @@ export class Terminal {
 
   /** DONE evidence from a payer: completes the payment here where the hub has not yet. */
   acceptHandover(bytes: Uint8Array): Promise<{ paymentId: PaymentId; phase: PaymentView['phase'] }> {
-    return refusing(this.#acceptHandover(bytes));
+    return refusing(this.#cashier.acceptHandover(bytes));
   }
 
   /** Ends everything; payments under way stay as they are and go on after the next start. */
@@ -298,7 +301,7 @@ export class Terminal {
       case 'step': {
         const { answer, about } = news;
         if (!about) return;
-        if (answer.kind === 'completed') this.#handOver(answer, about);
+        if (answer.kind === 'completed') this.#cashier.handOver(answer, about);
         return this.#book.see(about);
       }
       case 'notice':
@@ -368,82 +371,6 @@ export class Terminal {
     const { from, channelId, channel } = proposal;
     const accepted = (await this.#options.onProposal?.({ from, channelId, channel })) ?? true;
     return accepted ? null : 'the owner refused it';
-  }
-
-  async #invoice(request: InvoiceRequest): Promise<InvoiceText> {
-    const { amount, token = NATIVE, expiresInS = INVOICE_LIFE_S, description = '' } = request;
-    requireAmount(amount, 'The amount of an invoice');
-    const expiry = nowS() + expiresInS;
-    const { hash, signed } = await this.#storage.enclave.run({ kind: 'invoice', token, amount, expiry, description });
-    this.#book.noteDescription(hash, description);
-    const { chainId, contract } = this.#deployment;
-    const handoverUrl = this.#options.handoverUrl ?? null;
-    return { text: encodeInvoice({ chainId, contract, signed, handoverUrl }), hash, amount, expiry };
-  }
-
-  async #pay(target: PayTarget, options: PayOptions): Promise<PayResult> {
-    const startedMs = nowMs();
-    const wish = this.#wishOf(target);
-    const { payee, token, amount } = wish;
-    requireAmount(amount, 'A payment');
-    await this.#requireBalance(token, amount);
-    await this.#uplink.online();
-    const least = amount / 100n;
-    return this.#payer.pay({
-      ...{ payee, token, amount, startedMs, invoice: wish.hash, handoverUrl: wish.handoverUrl },
-      maxFee: options.maxFee ?? (least > LEAST_MAX_FEE ? least : LEAST_MAX_FEE),
-      expiry: Math.min(nowS() + (options.expiresInS ?? ORDER_LIFE_S), wish.expiry),
-      onPhase: options.onPhase,
-    });
-  }
-
-  #wishOf(target: PayTarget) {
-    if (!('invoice' in target)) {
-      const { payee, amount, token = NATIVE } = target;
-      return { payee, amount, token, hash: ZERO_32, handoverUrl: null, expiry: Number.MAX_SAFE_INTEGER };
-    }
-    const { hash, invoice, handoverUrl } = decodeInvoice(target.invoice, this.#deployment);
-    requireUnexpired(invoice, nowS());
-    this.#book.noteDescription(hash, invoice.description);
-    return { ...invoice, hash, handoverUrl };
-  }
-
-  /** What no hub can route need not be asked for. */
-  async #requireBalance(token: Address, amount: bigint): Promise<void> {
-    const views = await this.#channels.list();
-    const usable = views.filter((view) => view.channel.token === token && view.agreed && !view.settled);
-    const spendable = usable.reduce((sum, view) => sum + (view.exitSigned ? 0n : view.spendable), 0n);
-    if (spendable >= amount) return;
-    throw new TerminalRefusal({
-      code: 'NOT_ENOUGH_BALANCE',
-      message: `${amount} base units are to be paid, ${spendable} can be spent over this terminal's channels. Nothing was paid; pay less, deposit more, or wait for pending payments.`,
-      facts: { amount: amount.toString(), spendable: spendable.toString() },
-    });
-  }
-
-  async #acceptHandover(bytes: Uint8Array): Promise<{ paymentId: PaymentId; phase: PaymentView['phase'] }> {
-    const step = parseHandover(bytes);
-    const { answer, about } = await this.#storage.enclave.run({ kind: 'step', step });
-    if (about) this.#book.see(about);
-    if (answer.kind === 'completed' && about) return { paymentId: about.paymentId, phase: about.phase };
-    const reason = answer.kind === 'failed' ? answer : { code: 'WRONG_PHASE', message: `It is ${answer.kind} here.` };
-    throw new TerminalRefusal({
-      code: reason.code,
-      message: `The proof of payment ${step.paymentId} changes nothing here: ${reason.message}`,
-      facts: { paymentId: step.paymentId },
-    });
-  }
-
-  /** Beside everything else: the payment is complete whether this succeeds or not. */
-  #handOver(answer: Extract<SessionNews, { kind: 'step' }>['answer'], payment: PaymentView): void {
-    const url = payment.orderId === null ? null : this.#payer.handoverUrlOf(payment.orderId);
-    const step = url === null ? null : composeHandover(answer, payment, this.identity);
-    if (url === null || !step) return;
-    void deliverHandover(url, step, {
-      signal: this.#stopping.signal,
-      onFailure: (error) =>
-        this.#options.logger.info({ url, error: messageOf(error) }, 'the proof of payment was not handed over'),
-    });
   }
 
   async #resendUnacknowledged(): Promise<void> {

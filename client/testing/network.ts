@@ -3,9 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { JsonRpcProvider, Wallet } from 'ethers';
+import { Wallet } from 'ethers';
 import { deployPaymentChannels } from '../../contracts/deploy.ts';
 import { type DevelopmentChain, startDevelopmentChain } from '../../contracts/development-chain.ts';
+import { openRpc } from '../../contracts/rpc.ts';
 import type { Deployment } from '../../enclave/core/credential.ts';
 import { domainSeparator } from '../../enclave/core/encoding.ts';
 import { NATIVE } from '../../enclave/core/ids.ts';
@@ -53,7 +54,7 @@ export async function startNetwork(): Promise<Network> {
   const place = await mkdtemp(join(tmpdir(), 'baro-terminals-'));
   const chain = await startDevelopmentChain();
   const key = (account: number): Wallet => new Wallet(chain.accounts[account]?.privateKey ?? '');
-  const provider = new JsonRpcProvider(chain.url);
+  const provider = await openRpc({ url: chain.url });
   const { address: contract, blockNumber } = await deployPaymentChannels(key(9).connect(provider));
   provider.destroy();
   const chainId = BigInt(chain.chainId);
