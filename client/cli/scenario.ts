@@ -1,5 +1,6 @@
 /** What `dev` and `demo` let their network do: open channels, pay there and back, and close. */
 
+import { z } from 'zod';
 import { formatAmount, formatEth } from './amount.ts';
 import {
   balanceAnswer,
@@ -19,9 +20,9 @@ import { shortId, table } from './table.ts';
 const CHANNEL_DEPOSIT = 10n ** 18n;
 const PRICE = 5n * 10n ** 16n;
 const REFUND = 2n * 10n ** 16n;
-/** The hub sees a deposit a moment after the two terminals did. */
-const ROUTE_ATTEMPTS = 40;
-const ROUTE_RETRY_MS = 100;
+/** The hub hears of a deposit a moment after the two terminals did. */
+const HUB_ATTEMPTS = 200;
+const HUB_RETRY_MS = 50;
 
 type Say = (...lines: string[]) => void;
 
@@ -33,7 +34,7 @@ export interface OpenedChannel {
 /** One channel between each two neighbours, all at the same time. */
 export async function openChannels(network: Network, step: (done: string) => void): Promise<OpenedChannel[]> {
   const { members } = network;
-  return await Promise.all(
+  const opened = await Promise.all(
     members.slice(0, -1).map(async (opener, at) => {
       const peer = memberAt(members, at + 1);
       const body = { peer: peer.identity, deposit: CHANNEL_DEPOSIT };
@@ -45,6 +46,25 @@ export async function openChannels(network: Network, step: (done: string) => voi
       return { id: opened.channelId, opener };
     }),
   );
+  await untilRoutable(network, opened);
+  return opened;
+}
+
+const spendable = z.string().regex(/^\d+$/).transform(BigInt).nullable();
+const side = z.object({ spendable });
+const picturedChannels = z.object({ channels: z.array(z.object({ channelId: z.string(), a: side, b: side })) });
+
+/** Until the hub counts on what was deposited. @throws Failure NO_ROUTE */
+async function untilRoutable(network: Network, channels: readonly OpenedChannel[]): Promise<void> {
+  for (let attempt = 0; attempt < HUB_ATTEMPTS; attempt++) {
+    const response = await fetch(new URL('/network', network.hubUrl));
+    const known = picturedChannels.parse(await response.json()).channels;
+    const isFunded = ({ id }: OpenedChannel): boolean =>
+      known.some(({ channelId, a, b }) => channelId === id && (a.spendable ?? 0n) + (b.spendable ?? 0n) > 0n);
+    if (channels.every(isFunded)) return;
+    await new Promise((resolve) => setTimeout(resolve, HUB_RETRY_MS));
+  }
+  throw new Failure('NO_ROUTE', `The hub at ${network.hubUrl} does not see the channels. Its log says why.`);
 }
 
 /** The wallet buys with an invoice, the merchant sends something back without one, the wallet buys again. */
@@ -73,17 +93,10 @@ async function pay(payer: Member, target: object, say: Say): Promise<PayAnswer> 
     if (parsed.success) say(phaseLine(parsed.data));
   };
   const call = { method: 'POST', path: '/pay', body: target, answer: payAnswer, onPhase } as const;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const paid = await payer.client.call(call);
-      say(...paymentLines(paid));
-      if (paid.status === 'complete') return paid;
-      throw new Failure('PAYMENT_FAILED', `The payment ${paid.paymentId} was ${paid.status}; nothing moved.`);
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'NO_ROUTE' || attempt >= ROUTE_ATTEMPTS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, ROUTE_RETRY_MS));
-    }
-  }
+  const paid = await payer.client.call(call);
+  say(...paymentLines(paid));
+  if (paid.status === 'complete') return paid;
+  throw new Failure('PAYMENT_FAILED', `The payment ${paid.paymentId} was ${paid.status}; nothing moved.`);
 }
 
 /** Closes all channels, each by its opener, and withdraws what was credited to each owner. */
