@@ -28,7 +28,8 @@ export interface LoopPorts {
 
 interface Waiting {
   readonly event: HubEvent;
-  readonly done: (() => void) | null;
+  /** Told with null when the event was taken, with an error where the loop ended instead. */
+  readonly done: ((error: Error | null) => void) | null;
 }
 
 const TICK_MS = 100;
@@ -53,13 +54,15 @@ export class Loop {
     this.#enqueue({ event, done: null });
   }
 
-  /** Resolves when the event's writes are on disk and its effects are out; never, where the loop ended before. */
+  /** Resolves when the event's writes are on disk and its effects are out. @throws where the loop has ended instead */
   taken(event: HubEvent): Promise<void> {
-    return new Promise((resolve) => this.#enqueue({ event, done: resolve }));
+    return new Promise((resolve, reject) =>
+      this.#enqueue({ event, done: (error) => (error ? reject(error) : resolve()) }),
+    );
   }
 
   #enqueue(waiting: Waiting): void {
-    if (this.#isOver) return waiting.done?.();
+    if (this.#isOver) return waiting.done?.(new Error('The hub has stopped.'));
     this.#queue.push(waiting);
     if (this.#queue.length > MAX_QUEUED_EVENTS) this.#ports.pressed(true);
     this.#turn ??= new Promise((resolve) => {
@@ -69,29 +72,28 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    try {
-      while (this.#queue.length > 0) await this.#once();
-    } catch (error) {
-      this.#isOver = true;
-      clearInterval(this.#clock);
-      for (const { done } of this.#queue.splice(0)) done?.();
-      this.#ports.failed(error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      this.#turn = null;
-    }
+    while (this.#queue.length > 0) await this.#once();
+    this.#turn = null;
   }
 
   async #once(): Promise<void> {
     const taken = this.#queue.splice(0, MAX_EVENTS_PER_TURN);
     try {
       await this.#turnOf(taken);
-    } finally {
-      // Also where it failed: nobody must wait for a loop that has ended.
-      for (const { done } of taken) done?.();
+    } catch (error) {
+      return this.#fail(error instanceof Error ? error : new Error(String(error)), taken);
     }
+    for (const { done } of taken) done?.(null);
     if (this.#queue.length <= MAX_QUEUED_EVENTS / 2) this.#ports.pressed(false);
     // Sockets are read between two turns.
     await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #fail(error: Error, taken: readonly Waiting[]): void {
+    this.#isOver = true;
+    clearInterval(this.#clock);
+    this.#ports.failed(error);
+    for (const { done } of [...taken, ...this.#queue.splice(0)]) done?.(error);
   }
 
   async #turnOf(taken: readonly Waiting[]): Promise<void> {
