@@ -334,6 +334,7 @@ export class Terminal {
       case 'agreed':
         return this.events.emit('channel', { ...notice, peer });
       case 'confirmed':
+        this.#uplink.reportUntilSeen();
         return this.events.emit('channel', notice);
       case 'directReceived':
       case 'directAcknowledged':

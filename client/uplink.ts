@@ -21,6 +21,8 @@ export interface UplinkOptions {
 
 /** Frames of the hub that are not answered yet; a hub that sends more does not wait for answers. */
 const MAX_FRAMES_UNDERWAY = 256;
+/** A hub that has not seen a channel on chain yet cannot use a report about it: it gets it again. */
+const REPORT_AGAIN_MS = [200, 500, 1_000, 2_000, 5_000, 15_000, 60_000];
 
 export class Uplink {
   readonly session: Session;
@@ -32,6 +34,7 @@ export class Uplink {
   /** Why there is no session, in the hub's words or the network's. */
   #trouble = { code: 'HUB_UNREACHABLE', message: 'no connection was made yet' };
   #underway = 0;
+  #reports: ReturnType<typeof setTimeout>[] = [];
 
   constructor(options: UplinkOptions) {
     this.#options = options;
@@ -63,6 +66,7 @@ export class Uplink {
   }
 
   stop(): void {
+    this.#cancelReports();
     this.#link.stop();
     this.session.disconnected();
   }
@@ -72,6 +76,23 @@ export class Uplink {
     if (this.session.online) return;
     if (this.#trouble.code !== 'HUB_UNREACHABLE') throw this.#unreachable();
     await within(this.#welcome.promise, { ms: this.#options.hubWaitMs, late: () => this.#unreachable() });
+  }
+
+  /** The chain gave a channel money: says so until the hub, whose view of the chain may be behind, can have seen it. */
+  reportUntilSeen(): void {
+    this.#cancelReports();
+    this.#reports = REPORT_AGAIN_MS.map((ms) => {
+      const timer = setTimeout(() => {
+        // Refused only where the enclave stopped, and then whoever stopped it knows.
+        if (this.session.online) this.session.reportBalances().catch(() => undefined);
+      }, ms);
+      timer.unref();
+      return timer;
+    });
+  }
+
+  #cancelReports(): void {
+    for (const timer of this.#reports.splice(0)) clearTimeout(timer);
   }
 
   /** Dropped where there is no session. */

@@ -36,7 +36,7 @@ interface Guest {
 }
 
 /** A channel as the test knows it, with whose enclaves its parties are. */
-export interface KnownChannel {
+interface KnownChannel {
   channelId: ChannelId;
   channel: ChannelIdentity;
   ownerA: Identity;
