@@ -18,7 +18,7 @@ export function takeAnswer(state: HubState, terminal: Terminal, answer: StepAnsw
   const member = place === undefined ? undefined : round?.members[place];
   if (!round || !member || place === undefined) {
     // Late answers to a payment that is over still tell what can be spent.
-    if ('balances' in answer) takeReports(state, terminal.identity, answer.balances);
+    if ('balances' in answer) takeReports(state, terminal, answer.balances);
     return;
   }
   if ('evidence' in answer && answer.evidence.length !== round.members.length - 1) {
@@ -27,7 +27,7 @@ export function takeAnswer(state: HubState, terminal: Terminal, answer: StepAnsw
   if (isAnswerTo(member.asked, answer.kind)) member.asked = null;
   record(state, { round, member, place }, answer);
   // After the locks were moved: the report is of the state after the step.
-  if ('balances' in answer) takeReports(state, terminal.identity, answer.balances);
+  if ('balances' in answer) takeReports(state, terminal, answer.balances);
   if (answer.kind === 'completed') askHeldBy(state, round, member);
   ask(state, round, place);
   advance(state, round);

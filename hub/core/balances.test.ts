@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import type { ChannelId } from '../../enclave/core/ids.ts';
-import { terminalNumber } from '../testing/names.ts';
+import { type ChannelId, NATIVE } from '../../enclave/core/ids.ts';
+import { channelNumber, terminalNumber } from '../testing/names.ts';
 import { FakeNetwork } from '../testing/network.ts';
+import { MAX_EARLY_REPORTS } from './limits.ts';
 
 function pair(): { network: FakeNetwork; channelId: ChannelId } {
   const network = new FakeNetwork();
@@ -68,4 +69,29 @@ test('a settled channel carries nothing any more', () => {
   expect(network.lastUpdate(1)).toMatchObject({ state: 'failed', code: 'NO_ROUTE' });
   expect(network.state.map.graph.size).toBe(0);
   expect(network.state.terminals.get(terminalNumber(1))?.channels.size).toBe(0);
+});
+
+test('a report that comes before the hub has seen the channel on chain counts when it has', () => {
+  const network = new FakeNetwork();
+  network.join(1);
+  network.join(2);
+  const channelId = channelNumber(1);
+  report(network, 1, 100n, channelId);
+  network.terminal(1).balances.set(channelId, 100n);
+  network.terminal(2).balances.set(channelId, 0n);
+  const [partyA, partyB] = [terminalNumber(1), terminalNumber(2)];
+  const salt = `0x${'00'.repeat(16)}` as never;
+  const identity = { partyA, partyB, payoutA: partyA, payoutB: partyB, token: NATIVE, challengePeriod: 0, salt };
+  network.chain([
+    { kind: 'opened', channelId, identity },
+    { kind: 'deposited', channelId, side: 'A', total: 100n },
+  ]);
+  network.order(1, 2);
+  expect(network.lastUpdate(1)?.state).toBe('complete');
+});
+
+test('reports about channels that never come are bounded', () => {
+  const { network } = pair();
+  for (let number = 0; number < MAX_EARLY_REPORTS + 5; number++) report(network, 1, 1n, channelNumber(1000 + number));
+  expect(network.state.terminals.get(terminalNumber(1))?.earlyReports.size).toBe(MAX_EARLY_REPORTS);
 });

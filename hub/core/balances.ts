@@ -8,9 +8,10 @@
  */
 
 import { otherSide, type Side } from '../../enclave/core/channel-identity.ts';
-import type { Identity } from '../../enclave/core/ids.ts';
+import type { ChannelId, Identity } from '../../enclave/core/ids.ts';
 import type { Spendable } from '../../enclave/core/round-messages.ts';
-import { type ChannelSide, type HubState, type NetworkChannel, warn } from './state.ts';
+import { MAX_EARLY_REPORTS } from './limits.ts';
+import { type ChannelSide, type HubState, type NetworkChannel, type Terminal, warn } from './state.ts';
 
 /**
  * One transfer's hold on the payer's side of its channel.
@@ -54,15 +55,25 @@ export function lockPrepared(lock: Lock): void {
   moveLock(lock, 'pending');
 }
 
-/** Takes in what `reporter` says of its channels; what it says of others' channels is ignored. */
-export function takeReports(state: HubState, reporter: Identity, reports: readonly Spendable[]): void {
+/** Takes in what `reporter` says of its channels; what it says of others' channels never counts. */
+export function takeReports(state: HubState, reporter: Terminal, reports: readonly Spendable[]): void {
   for (const { channelId, spendable } of reports) {
     const channel = state.channels.get(channelId);
-    const side = channel && sideOf(channel, reporter);
-    if (!channel || !side) continue;
+    const side = channel && sideOf(channel, reporter.identity);
+    if (!channel || !side) {
+      keepEarly(reporter, channelId, spendable);
+      continue;
+    }
     channel.sides[side].reported = spendable;
-    judge(state, channel, reporter);
+    judge(state, channel, reporter.identity);
   }
+}
+
+function keepEarly({ earlyReports }: Terminal, channelId: ChannelId, spendable: bigint): void {
+  earlyReports.delete(channelId);
+  earlyReports.set(channelId, spendable);
+  const [oldest] = earlyReports.keys();
+  if (earlyReports.size > MAX_EARLY_REPORTS && oldest !== undefined) earlyReports.delete(oldest);
 }
 
 const sideOf = (channel: NetworkChannel, owner: Identity): Side | null =>

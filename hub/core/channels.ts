@@ -75,10 +75,13 @@ function claim(state: HubState, terminal: Terminal, part: { channel: NetworkChan
   const { channel, side } = part;
   side.owner = terminal.identity;
   terminal.channels.add(channel);
+  side.reported = terminal.earlyReports.get(channel.channelId) ?? null;
+  terminal.earlyReports.delete(channel.channelId);
   const { A, B } = channel.sides;
   if (A.owner === null || B.owner === null || A.owner === B.owner || A.direction) return;
   A.direction = direct(state, channel, { from: A, to: B });
   B.direction = direct(state, channel, { from: B, to: A });
+  judge(state, channel, null);
 }
 
 function direct(state: HubState, channel: NetworkChannel, ends: { from: ChannelSide; to: ChannelSide }) {

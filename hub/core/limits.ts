@@ -18,6 +18,8 @@ export const MAX_HELD_PER_CHANNEL = 4_096;
 export const MAX_ROUTE_LABELS = 100_000;
 /** The same for the search that must compare sets of nodes (route.ts says when). */
 export const MAX_STRICT_LABELS = 10_000;
+/** Reports of one terminal about channels that the hub has not seen on chain yet; the oldest goes when full. */
+export const MAX_EARLY_REPORTS = 1_024;
 /** Answers `failed` of one participant in one phase after which the payment is cancelled, where it still can be. */
 export const MAX_STEP_FAILURES = 3;
 /** Terminals and channels that the attempts of one order may leave out. */

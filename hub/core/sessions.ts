@@ -25,6 +25,7 @@ export function addTerminal(state: HubState, introduction: Introduction, profile
     session: null,
     node: state.map.putNode(identity, profile.policy, state.settings.initialRttMs),
     channels: new Set(),
+    earlyReports: new Map(),
     introduced: new Map(),
     payments: new Set(),
     orders: new Set(),
@@ -96,6 +97,7 @@ function forget(state: HubState, terminal: Terminal, session: SessionNumber): vo
   state.sessions.delete(session);
   terminal.session = null;
   terminal.introduced.clear();
+  terminal.earlyReports.clear();
 }
 
 function* neighbours(terminal: Terminal) {

@@ -47,6 +47,8 @@ export interface Terminal {
   readonly node: MapNode;
   /** Channels, not settled, with this terminal as a party. */
   readonly channels: Set<NetworkChannel>;
+  /** Spendable reported for channels that the hub does not know yet: terminals may read the chain faster. */
+  readonly earlyReports: Map<ChannelId, bigint>;
   /** Which version of whom this session was introduced to. */
   readonly introduced: Map<Identity, number>;
   /** Payments that are not over and name it. */

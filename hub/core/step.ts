@@ -57,7 +57,7 @@ function takeMessage(state: HubState, terminal: Terminal, message: SessionMessag
     case 'cancelOrder':
       return cancelOrder(state, terminal, message.orderId);
     case 'balances':
-      return takeReports(state, terminal.identity, message.balances);
+      return takeReports(state, terminal, message.balances);
     case 'relay':
     case 'propose':
       return handOver(state, terminal, message);
