@@ -3,7 +3,7 @@
  * told so.
  */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -38,7 +38,14 @@ let directory: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'baro-demo-test-'));
 });
-afterEach(() => rm(directory, { recursive: true, force: true }));
+afterEach(async () => {
+  // What a failed test left running; its guard ends the rest.
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+  await expect.poll(left, { timeout: 20_000 }).toEqual([]);
+  await rm(directory, { recursive: true, force: true });
+});
+
+const started: ChildProcess[] = [];
 
 interface Ended {
   exitCode: number | null;
@@ -52,12 +59,19 @@ function start(command: string, ...args: string[]) {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, [MARK]: directory },
   });
+  started.push(child);
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
   const ended = new Promise<Ended>((resolve) => child.once('close', (exitCode) => resolve({ exitCode, out, err })));
-  return { child, data, ended, said: () => out + err };
+  const said = (): string => out + err;
+  /** Resolves when it has said this; rejects when it ends before. */
+  const saying = async (text: string): Promise<void> => {
+    const early = ended.then(() => expect(said()).toContain(text));
+    await Promise.race([expect.poll(said, { timeout: TIMEOUT_MS }).toContain(text), early]);
+  };
+  return { child, data, ended, said, saying };
 }
 
 /** Command lines of live processes that this test started, however indirectly. Linux only; elsewhere none is found. */
@@ -99,16 +113,14 @@ describe('baro demo --json', () => {
 });
 
 describe('baro dev', () => {
-  const { stringContaining } = expect;
-
   it(
     'stays up, can be paid from another process, and ends all it started on Ctrl-C',
     async () => {
       const running = start('dev');
-      await expect.poll(running.said, { timeout: TIMEOUT_MS }).toContain('Ctrl-C. In another window');
+      await running.saying('Ctrl-C. In another window');
       const [line = ''] = /node \S+ pay --data .*/.exec(running.said()) ?? [];
       const paid = await shell(line);
-      expect(paid).toEqual({ exitCode: 0, out: stringContaining('Paid 0.01 ETH') as string, err: '' });
+      expect(paid).toEqual({ exitCode: 0, out: expect.stringContaining('Paid 0.01 ETH') as string, err: '' });
       expect(left().length).toBeGreaterThanOrEqual(8);
       running.child.kill('SIGINT');
       const { exitCode, out } = await running.ended;
@@ -123,7 +135,7 @@ describe('baro dev', () => {
     'ends all it started when a part of it dies, and says which',
     async () => {
       const running = start('dev');
-      await expect.poll(running.said, { timeout: TIMEOUT_MS }).toContain('Ctrl-C. In another window');
+      await running.saying('Ctrl-C. In another window');
       const control = z.object({ pid: z.number() });
       const { pid } = control.parse(JSON.parse(readFileSync(join(running.data, 'merchant', 'control.json'), 'utf8')));
       process.kill(pid, 'SIGKILL');
@@ -139,7 +151,7 @@ describe('baro dev', () => {
     'leaves nothing even when it is killed outright',
     async () => {
       const running = start('dev');
-      await expect.poll(running.said, { timeout: TIMEOUT_MS }).toContain('Ctrl-C. In another window');
+      await running.saying('Ctrl-C. In another window');
       running.child.kill('SIGKILL');
       await expect.poll(left, { timeout: 20_000 }).toEqual([]);
     },
@@ -150,7 +162,7 @@ describe('baro dev', () => {
     'leaves nothing when %s comes while it starts',
     async (signal) => {
       const running = start('dev');
-      await expect.poll(running.said, { timeout: TIMEOUT_MS }).toContain('contract');
+      await running.saying('contract');
       running.child.kill(signal);
       expect((await running.ended).exitCode).toBe(130);
       expect(left()).toEqual([]);

@@ -29,6 +29,7 @@ type Say = (...lines: string[]) => void;
 export interface OpenedChannel {
   id: string;
   opener: Member;
+  peer: Member;
 }
 
 /** One channel between each two neighbours, all at the same time. */
@@ -43,7 +44,7 @@ export async function openChannels(network: Network, step: (done: string) => voi
       step(
         `channel        ${opener.name} ─ ${deposit} ─▶ ${peer.name}   transaction ${shortId(opened.transactionHash)}`,
       );
-      return { id: opened.channelId, opener };
+      return { id: opened.channelId, opener, peer };
     }),
   );
   await untilRoutable(network, opened);
@@ -56,16 +57,30 @@ const picturedChannels = z.object({ channels: z.array(z.object({ channelId: z.st
 
 /** Until the hub counts on what was deposited. @throws Failure NO_ROUTE */
 async function untilRoutable(network: Network, channels: readonly OpenedChannel[]): Promise<void> {
-  for (let attempt = 0; attempt < HUB_ATTEMPTS; attempt++) {
-    const response = await fetch(new URL('/network', network.hubUrl));
-    const known = picturedChannels.parse(await response.json()).channels;
+  await untilHub(network, async () => {
+    const known = picturedChannels.parse(await askHub(network, '/network')).channels;
     const isFunded = ({ id }: OpenedChannel): boolean =>
       known.some(({ channelId, a, b }) => channelId === id && (a.spendable ?? 0n) + (b.spendable ?? 0n) > 0n);
-    if (channels.every(isFunded)) return;
+    return channels.every(isFunded);
+  });
+}
+
+/** Until all have completed: the payer's word comes first, and only then can the payee spend what it got. */
+async function untilIdle(network: Network): Promise<void> {
+  const health = z.object({ paymentsInFlight: z.number() });
+  await untilHub(network, async () => health.parse(await askHub(network, '/health')).paymentsInFlight === 0);
+}
+
+async function untilHub(network: Network, holds: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < HUB_ATTEMPTS; attempt++) {
+    if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, HUB_RETRY_MS));
   }
-  throw new Failure('NO_ROUTE', `The hub at ${network.hubUrl} does not see the channels. Its log says why.`);
+  throw new Failure('NO_ROUTE', `The hub at ${network.hubUrl} does not come to know all balances. Its log says why.`);
 }
+
+const askHub = async (network: Network, path: string): Promise<unknown> =>
+  await (await fetch(new URL(path, network.hubUrl))).json();
 
 /** The wallet buys with an invoice, the merchant sends something back without one, the wallet buys again. */
 export async function makePayments(network: Network, say: Say): Promise<PayAnswer[]> {
@@ -81,8 +96,11 @@ export async function makePayments(network: Network, say: Say): Promise<PayAnswe
   say('', ...picture(network.members));
   const first = await buy(PRICE, 'two coffees');
   say('', `${merchant.name} sends ${formatAmount(REFUND)} back, without an invoice:`);
+  await untilIdle(network);
   const second = await pay(merchant, { payee: wallet.identity, amount: REFUND }, say);
+  await untilIdle(network);
   const third = await buy(PRICE, 'two more coffees');
+  await untilIdle(network);
   say('', ...balanceTable(network, { before, after: await balances(network) }));
   return [first, second, third];
 }
@@ -106,11 +124,13 @@ export async function closeAll(
   step: (done: string) => void,
 ): Promise<void> {
   await Promise.all(
-    channels.map(async ({ id, opener }) => {
+    channels.map(async ({ id, opener, peer }) => {
       const body = { channelId: id };
       const closed = await opener.client.call({ method: 'POST', path: '/channels/close', body, answer: closeAnswer });
       const credits = `A ${formatAmount(closed.creditA)}, B ${formatAmount(closed.creditB)}`;
-      step(`closed         ${shortId(id)}   credited ${credits}   transaction ${shortId(closed.transactionHash)}`);
+      step(
+        `closed         ${opener.name} ─ ${peer.name}   credited ${credits}   transaction ${shortId(closed.transactionHash)}`,
+      );
     }),
   );
   await Promise.all(
