@@ -23,7 +23,7 @@ const settings = z.strictObject({
   heartbeatMs: z.int().min(100).max(600_000).default(5_000),
 });
 
-export const hubConfigSchema = z.strictObject({
+const hubConfigSchema = z.strictObject({
   /** Directory of the database; made where it does not exist. */
   data: z.string().min(1),
   /** JSON-RPC of the chain. */
@@ -50,7 +50,7 @@ export type HubConfigInput = z.input<typeof hubConfigSchema>;
 export type HubConfig = z.output<typeof hubConfigSchema>;
 
 /** A mistake in the configuration, in words. */
-export class BadConfig extends Error {
+class BadConfig extends Error {
   readonly code = 'BAD_CONFIG';
 }
 

@@ -9,7 +9,7 @@ import { largestSpendable } from './balances.ts';
 import { MAX_ORDERS_PER_PAYER, MAX_PAYMENTS_IN_FLIGHT } from './limits.ts';
 import type { HubState } from './state.ts';
 
-export type RefusalCode =
+type RefusalCode =
   | 'WRONG_PAYER'
   | 'WRONG_PAYEE'
   | 'UNKNOWN_PAYEE'

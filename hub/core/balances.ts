@@ -25,7 +25,7 @@ export interface Lock {
 }
 
 /** Sets what routing sees of both directions. */
-export function refresh(channel: NetworkChannel): void {
+function refresh(channel: NetworkChannel): void {
   for (const side of [channel.sides.A, channel.sides.B]) {
     if (!side.direction) continue;
     const left = (side.reported ?? 0n) - side.reserved;

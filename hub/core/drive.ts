@@ -201,7 +201,7 @@ export function cancel(state: HubState, round: Round, failure: Failure): boolean
 }
 
 /** Nobody is asked anything more about this payment. */
-export function finish(state: HubState, round: Round, outcome: NonNullable<Round['outcome']>): void {
+function finish(state: HubState, round: Round, outcome: NonNullable<Round['outcome']>): void {
   round.phase = 'over';
   round.outcome = outcome;
   for (const lock of round.locks) moveLock(lock, 'none');

@@ -195,3 +195,16 @@ test('fees of intermediaries are in the transfers, and the payee gets exactly th
   network.order(1, 3, { amount: 25n, maxFee: 4n });
   expect(network.lastUpdate(1)).toMatchObject({ state: 'failed', code: 'NO_ROUTE' });
 });
+
+test('the next attempt waits until the last one has let go, so that it can use the same money', () => {
+  const network = new FakeNetwork();
+  for (const number of [1, 2, 3, 4, 5]) network.join(number);
+  network.open(12, [1, 2], [100n, 0n]);
+  for (const middle of [3, 4]) {
+    network.open(20 + middle, [2, middle], [100n, 0n]);
+    network.open(50 + middle, [middle, 5], [100n, 0n]);
+  }
+  rejecting(network, 3, 'FORWARDING_REFUSED');
+  network.order(1, 5, { amount: 100n });
+  expect(network.lastUpdate(1)).toMatchObject({ state: 'complete', attempt: 1 });
+});

@@ -106,7 +106,7 @@ export interface OrderNews {
 }
 
 /** Counted since the start. */
-export interface Counters {
+interface Counters {
   ordersRefused: number;
   paymentsBegun: number;
   paymentsComplete: number;

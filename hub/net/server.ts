@@ -21,7 +21,7 @@ export interface ServerOptions {
   event(event: HubEvent): void;
 }
 
-export class PortInUse extends Error {
+class PortInUse extends Error {
   readonly code = 'PORT_IN_USE';
 }
 

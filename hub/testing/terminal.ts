@@ -13,7 +13,7 @@ import type { RejectReason, Spendable, Step, StepAnswer, StepError } from '../..
 import type { HubMessage, Introduction, Profile } from '../../enclave/core/wire.ts';
 import { bytesNumber } from './names.ts';
 
-export const freeForwarding: ForwardingPolicy = {
+const freeForwarding: ForwardingPolicy = {
   token: NATIVE,
   minAmount: 1n,
   maxAmount: MAX_AMOUNT,
