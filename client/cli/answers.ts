@@ -14,6 +14,8 @@ export const statusAnswer = z.object({
   hub: z.string(),
   online: z.boolean(),
   handoverUrl: z.string().nullable(),
+  authority: id,
+  measurement: id,
   emulated: z.boolean(),
 });
 

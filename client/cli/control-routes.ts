@@ -40,6 +40,9 @@ export interface Status {
   /** Whether the hub can be reached now. */
   online: boolean;
   handoverUrl: string | null;
+  /** What hubs and peers have to accept to deal with this terminal. */
+  authority: string;
+  measurement: string;
   emulated: true;
 }
 

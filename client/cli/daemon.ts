@@ -102,7 +102,7 @@ export async function startDaemon(
     handover.open((evidence) => terminal.acceptHandover(evidence));
     await remember(settings, deployment);
 
-    const status = (): Status => describe(terminal, { settings, deployment, handoverUrl });
+    const status = (): Status => describe(terminal, { settings, deployment, platform, handoverUrl });
     const token = randomBytes(32).toString('hex');
     const routes = controlRoutes({ terminal, status });
     const control = await startControlServer({ token, port: settings.controlPort, routes });
@@ -145,7 +145,7 @@ function remember(settings: DaemonSettings, { chainId, contract, fromBlock, hubU
 
 function describe(
   terminal: Terminal,
-  about: { settings: DaemonSettings; deployment: Deployment; handoverUrl: string },
+  about: { settings: DaemonSettings; deployment: Deployment; platform: EmulatedPlatform; handoverUrl: string },
 ): Status {
   return {
     name: about.settings.name,
@@ -156,6 +156,8 @@ function describe(
     hub: about.settings.hub,
     online: terminal.online,
     handoverUrl: about.handoverUrl,
+    authority: about.platform.authority,
+    measurement: about.platform.measurement,
     emulated: true,
   };
 }

@@ -182,6 +182,8 @@ function announce({ status: describe, controlUrl, terminal: running }: Daemon, s
     `  payout    ${status.payout} (send it coins for gas and deposits)`,
     `  contract  ${status.contract} on chain ${status.chainId}`,
     `  hub       ${status.hub}${status.online ? '' : ' (connecting)'}`,
+    `  enclave   EMULATED, measurement ${status.measurement}`,
+    `            attested by ${status.authority}`,
   ]);
   running.on('payment', ({ payment }) => {
     if (payment.phase !== 'DONE') return;
