@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { MAX_QUEUED_EVENTS } from './core/limits.ts';
 import type { StoreWrite } from './core/records.ts';
 import { defaultSettings, newState } from './core/state.ts';
 import { type Carried, Loop } from './loop.ts';
@@ -31,20 +32,21 @@ function made() {
   const happened: string[] = [];
   const store = new WatchedStore(happened);
   const failures: Error[] = [];
+  const pressed = new Set<boolean>();
   const loop = new Loop({
     state: newState(deployment, defaultSettings, 0),
     store,
     now: () => 1,
     carry: (effect: Carried) => happened.push(effect.kind),
     turned: () => happened.push('turned'),
-    pressed: () => undefined,
+    pressed: (isPressed) => pressed.add(isPressed),
     failed: (error) => failures.push(error),
   });
   const connect = (number: number): Promise<void> => {
     const { introduction, profile } = new FakeTerminal(terminalNumber(number), () => channelNumber(1) as never);
     return loop.taken({ kind: 'connected', session: number, introduction, profile });
   };
-  return { loop, store, happened, failures, connect };
+  return { loop, store, happened, failures, pressed, connect };
 }
 
 test('events that arrive together share one commit, and nothing is sent before it', async () => {
@@ -62,5 +64,14 @@ test('a commit that fails sends nothing, ends the loop and leaves nobody waiting
   expect(failures.map((error) => error.message)).toEqual(['the disk is full']);
   await expect(connect(2)).rejects.toThrow('stopped');
   expect(happened).toEqual(['commit of 1']);
+  await loop.stop();
+});
+
+test('when more events wait than should, reading stops until the loop has caught up', async () => {
+  const { loop, pressed } = made();
+  for (let count = 0; count <= MAX_QUEUED_EVENTS; count++) loop.push({ kind: 'disconnected', session: count });
+  expect([...pressed]).toEqual([true]);
+  await loop.taken({ kind: 'tick' });
+  expect([...pressed]).toEqual([true, false]);
   await loop.stop();
 });

@@ -142,3 +142,21 @@ test('an outbox splits what is too much for a frame, by number and by bytes, and
   for (let count = 0; count < MAX_OUTGOING_MESSAGES; count++) expect(outbox.add(small)).toBe(true);
   expect(outbox.add(small)).toBe(false);
 });
+
+test('a terminal that does not read what it is sent is dropped, others are not', async () => {
+  const [slow, other] = await hub.pair();
+  const number = hub.state.terminals.get(slow.keys.identity)?.session ?? -1;
+  slow.socket?.stopReading();
+  const credential = slow.keys.credential(deployment);
+  const certificate = slow.keys.certificate(deployment, 1);
+  const certificates = Array.from({ length: 1_024 }, () => certificate);
+  for (let count = 0; count < 400 && hub.server.sessions === 2; count++) {
+    hub.server.send(number, { kind: 'introduce', credential, certificates });
+    hub.server.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(hub.server.sessions).toBe(1);
+  await slow.connect(hub.url);
+  expect(await hub.pay(slow, other)).toBe('complete');
+  for (const terminal of [slow, other]) terminal.socket?.close();
+});

@@ -74,6 +74,10 @@ export class TestSocket {
     return this.until(() => this.closed);
   }
 
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
   close(): void {
     this.#socket.terminate();
   }
