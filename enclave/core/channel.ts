@@ -78,7 +78,8 @@ export function viewChannel(state: State, channel: Channel): ChannelView {
     ownDeposit: channel.own.deposit,
     peerDeposit: channel.theirs.deposit,
     ownBalance: ownBalance(channel),
-    peerBalance: peerBalance(channel),
+    // The peer may have spent what is still in POST-UPDATE here: for that moment its balance looks negative from here.
+    peerBalance: peerBalance(channel) > 0n ? peerBalance(channel) : 0n,
     spendable: spendable(state, channel),
     pendingOut: pending.out,
     pendingIn: pending.in,
