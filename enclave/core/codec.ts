@@ -310,7 +310,6 @@ export function oneOf<const T extends string>(words: readonly T[]): Codec<T> {
   };
 }
 
-type Fields = Record<string, Codec<never>>;
 type StructOf<F> = { [K in keyof F]: TypeOf<F[K]> };
 
 /** Fields in the order given. */
@@ -358,5 +357,3 @@ export function union<V extends { [K in keyof V]: readonly [number, Codec<object
     },
   };
 }
-
-export type { Fields };

@@ -123,6 +123,21 @@ describe('a start', () => {
     expect(await read(platform)).toMatchObject({ kind: 'opened' });
   });
 
+  it('tells a terminal whose creation was interrupted from one that belongs elsewhere', async () => {
+    const { terminal } = await started();
+    const [first] = terminal.records;
+    if (!first) throw new Error('no record');
+    const elsewhere = new Door(new MemoryPlatform(new Uint8Array(32).fill(7)), seededBytes('reader'));
+    const call = async (each: DoorCall) => decode(doorReplyCodec, await elsewhere.call(encode(doorCallCodec, each)));
+    await call({ kind: 'load', records: [first] });
+    expect(await call({ kind: 'open' })).toMatchObject({ kind: 'refused', code: 'UNBORN' });
+    await terminal.expect('invoice', invoice);
+    const [, second] = terminal.records;
+    if (!second) throw new Error('no record');
+    await call({ kind: 'load', records: [second] });
+    expect(await call({ kind: 'open' })).toMatchObject({ kind: 'refused', code: 'FOREIGN' });
+  });
+
   it('halts the fork that comes second, before it releases anything', async () => {
     const { terminal, platform } = await started();
     const fork = new Door(platform, seededBytes('fork'));

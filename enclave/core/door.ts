@@ -14,6 +14,7 @@ import type { Platform } from './platform.ts';
 import {
   BrokenSeal,
   type ChainEnd,
+  isFirstRecord,
   logOf,
   newLog,
   restore,
@@ -125,6 +126,9 @@ export class Door {
     if (!log) return refusal('CORRUPT', 'The first record is no sealed record; the file is damaged or not a vault.');
     const anchored = await this.#platform.readRegister(log);
     if (anchored === null) {
+      if (this.#loaded.length === 1 && isFirstRecord(first)) {
+        return refusal('UNBORN', 'This terminal never finished being created; nothing was lost. Create it anew.');
+      }
       return refusal(
         'FOREIGN',
         'This platform has never anchored these records: they belong to another platform directory.',

@@ -48,4 +48,4 @@ export const bytes16 = (text: string): Bytes16 => checked(text, 16, 'a 16-byte v
 export const ZERO_ADDRESS = address(`0x${'00'.repeat(20)}`);
 export const ZERO_32 = bytes32(`0x${'00'.repeat(32)}`);
 /** The native coin of the chain, as a token. */
-export const NATIVE = ZERO_ADDRESS;
+export const NATIVE = address(`0x${'00'.repeat(20)}`);

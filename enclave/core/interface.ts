@@ -214,7 +214,6 @@ export const signedRecordCodec = struct({
   fromA: bool,
   signature: signatureCodec,
 });
-export type SignedRecord = TypeOf<typeof signedRecordCodec>;
 
 const status = oneOf(['open', 'bound', 'paid']);
 export const orderViewCodec = struct({ order: orderCodec, status, paymentId: option(paymentIdCodec) });
@@ -224,8 +223,6 @@ export const invoiceViewCodec = struct({
   status,
   paymentId: option(paymentIdCodec),
 });
-export type OrderView = TypeOf<typeof orderViewCodec>;
-export type InvoiceView = TypeOf<typeof invoiceViewCodec>;
 
 export const selfCodec = struct({
   credential: credentialCodec,
