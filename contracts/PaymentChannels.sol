@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IPaymentChannels} from "./interfaces/IPaymentChannels.sol";
 import {Currency} from "./libraries/Currency.sol";
 import {Encoding} from "./libraries/Encoding.sol";
@@ -9,14 +10,18 @@ import {PartySignature} from "./libraries/PartySignature.sol";
 import {ChannelDeposits, ChannelDepositsLibrary} from "./types/ChannelDeposits.sol";
 import {ChannelId, ChannelIdentity, Side} from "./types/ChannelIdentity.sol";
 import {Exit, Outcome, PaymentId, Pending, Settlement} from "./types/Exit.sol";
+import {ExitPending, StaleExit, StaleTerms} from "./types/StaleExit.sol";
 
 /// @title Payment channels whose parties are enclaves
-/// @notice State and order of effects only; the rules are in libraries/ (PROTOCOL.md sections 3, 5 and 9).
+/// @notice State and order of effects only; the rules are in libraries/ (PROTOCOL.md sections 3, 5, 6 and 9).
 ///
 /// Invariants: the deposits of open channels and all credits of a token add up to what the contract took in of it, less
-/// what was withdrawn; a settled channel stays settled; an outcome stays what it is. Every function writes its state
-/// before it gives control away, and only `withdraw` does.
-contract PaymentChannels is IPaymentChannels {
+/// what was withdrawn; a settled channel stays settled; an outcome stays what it is.
+///
+/// Control is given away in two places only. `withdraw` has written everything before. A deposit of a token is fetched
+/// before any state is read, so whatever happened meanwhile is seen. It is measured by what the balance grew: the guard
+/// keeps every other movement of tokens out of it. Coins need no guard, and exits move nothing.
+contract PaymentChannels is IPaymentChannels, ReentrancyGuardTransient {
     /// Pending payments in one exit: as many as surely fit in a transaction of 2^24 gas.
     uint256 private constant MAX_PENDING = 400;
 
@@ -27,9 +32,12 @@ contract PaymentChannels is IPaymentChannels {
     /// Numbers of Outcome, in full words: writing a byte would first read the rest of its slot.
     mapping(PaymentId payment => uint256) private _outcomes;
     mapping(address token => mapping(address account => uint256)) private _credits;
+    /// Of settled channels it is never read again: an ordinary exit need not pay for looking here.
+    mapping(ChannelId id => StaleExit) private _staleExits;
 
     /// @inheritdoc IPaymentChannels
     function open(ChannelIdentity calldata identity, Side side, uint256 amount) external payable {
+        uint256 received = _receive(identity.token, amount);
         ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
         ChannelDeposits deposits = _channels[id];
         if (deposits.isUnknown()) {
@@ -45,15 +53,16 @@ contract PaymentChannels is IPaymentChannels {
                 identity.salt
             );
         }
-        _deposit(id, deposits, side, Currency.receiveDeposit(identity.token, amount));
+        _deposit(id, deposits, side, received);
     }
 
     /// @inheritdoc IPaymentChannels
     function deposit(ChannelIdentity calldata identity, Side side, uint256 amount) external payable {
+        uint256 received = _receive(identity.token, amount);
         ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
         ChannelDeposits deposits = _channels[id];
         if (deposits.isUnknown()) revert UnknownChannel(id);
-        _deposit(id, deposits, side, Currency.receiveDeposit(identity.token, amount));
+        _deposit(id, deposits, side, received);
     }
 
     /// @inheritdoc IPaymentChannels
@@ -78,6 +87,16 @@ contract PaymentChannels is IPaymentChannels {
     }
 
     /// @inheritdoc IPaymentChannels
+    function submitStale(Exit[] calldata exits) external {
+        for (uint256 i = 0; i < exits.length; ++i) _submitStale(exits[i]);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function finalizeStale(StaleTerms[] calldata exits) external {
+        for (uint256 i = 0; i < exits.length; ++i) _finalizeStale(exits[i]);
+    }
+
+    /// @inheritdoc IPaymentChannels
     function record(ChannelIdentity calldata identity, Pending calldata pending, bytes calldata signature) external {
         ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
         PaymentId payment = Encoding.hashPayment(DOMAIN, Encoding.hashTransfer(id, identity, pending), pending);
@@ -95,7 +114,8 @@ contract PaymentChannels is IPaymentChannels {
         if (amount == 0) revert NothingToWithdraw(token, account);
         _credits[token][account] = 0;
         emit Withdrawn(token, account, to, amount);
-        Currency.send(token, to, amount);
+        if (token == Currency.NATIVE) Currency.sendNative(to, amount);
+        else _sendToken(token, to, amount);
     }
 
     /// @inheritdoc IPaymentChannels
@@ -117,6 +137,13 @@ contract PaymentChannels is IPaymentChannels {
     }
 
     /// @inheritdoc IPaymentChannels
+    function staleExitOf(ChannelId id) external view returns (uint64 finalAt, Side side, bytes32 digest) {
+        if (_channels[id].isSettled()) return (0, Side.A, 0);
+        StaleExit storage standing = _staleExits[id];
+        return (standing.finalAt, standing.side, standing.digest);
+    }
+
+    /// @inheritdoc IPaymentChannels
     function domainSeparator() external view returns (bytes32) {
         return DOMAIN;
     }
@@ -127,6 +154,19 @@ contract PaymentChannels is IPaymentChannels {
             identity.partyA == identity.partyB || identity.partyA == address(0) || identity.partyB == address(0)
                 || identity.payoutA == address(0) || identity.payoutB == address(0)
         ) revert InvalidIdentity();
+    }
+
+    /// @return what arrived
+    function _receive(address token, uint256 amount) private returns (uint256) {
+        return token == Currency.NATIVE ? Currency.receiveNative(amount) : _receiveToken(token, amount);
+    }
+
+    function _receiveToken(address token, uint256 amount) private nonReentrant returns (uint256) {
+        return Currency.receiveToken(token, amount);
+    }
+
+    function _sendToken(address token, address to, uint256 amount) private nonReentrant {
+        Currency.sendToken(token, to, amount);
     }
 
     function _deposit(ChannelId id, ChannelDeposits deposits, Side side, uint256 amount) private {
@@ -145,25 +185,89 @@ contract PaymentChannels is IPaymentChannels {
         ChannelDeposits deposits = _channels[id];
         if (deposits.isSettled()) return;
         if (deposits.isUnknown()) revert UnknownChannel(id);
-        if (exit.stale) revert StaleExitUnsupported(id);
-        uint256 count = exit.pending.length;
-        if (count > MAX_PENDING) revert TooManyPending(id, count);
+        if (exit.stale) revert StaleExitMustWait(id);
+        uint256 count = _requireFits(id, exit);
         int256 net = Netting.netSent(exit.sentA, exit.sentB);
         bytes32[] memory hashes = new bytes32[](count);
-        bytes32 previous = 0;
+        PaymentId payment;
         for (uint256 i = 0; i < count; ++i) {
             Pending calldata pending = exit.pending[i];
-            PaymentId payment = Encoding.hashPayment(DOMAIN, Encoding.hashTransfer(id, exit.identity, pending), pending);
-            if (PaymentId.unwrap(payment) <= previous) revert PendingNotAscending(payment);
-            previous = PaymentId.unwrap(payment);
-            hashes[i] = Encoding.hashPending(payment, pending);
-            if (_resolve(payment, pending.phase, how) == Outcome.APPLIED) {
+            payment = _nextPayment(id, exit.identity, pending, payment);
+            (uint128 amount, bool fromA, uint8 phase) = (pending.amount, pending.fromA, pending.phase);
+            hashes[i] = Encoding.hashPending(payment, amount, fromA, phase);
+            if (_resolve(payment, phase, how) == Outcome.APPLIED) net = Netting.withTransfer(net, amount, fromA);
+        }
+        bytes32 digest = Encoding.exitDigest(DOMAIN, id, exit.sentA, exit.sentB, false, hashes);
+        PartySignature.verify(exit.identity, digest, exit.signature);
+        _finish(id, exit.identity, deposits, net, how);
+    }
+
+    /// Verifies as `_exit` does, but neither resolves nor settles: keeps the digest and begins the period.
+    function _submitStale(Exit calldata exit) private {
+        ChannelId id = Encoding.hashIdentity(DOMAIN, exit.identity);
+        ChannelDeposits deposits = _channels[id];
+        if (deposits.isSettled()) return;
+        if (deposits.isUnknown()) revert UnknownChannel(id);
+        if (!exit.stale) revert ExitNotStale(id);
+        if (exit.identity.challengePeriod == 0) revert StaleExitsExcluded(id);
+        if (_staleExits[id].finalAt != 0) return;
+        uint256 count = _requireFits(id, exit);
+        bytes32[] memory hashes = new bytes32[](count);
+        ExitPending[] memory entries = new ExitPending[](count);
+        PaymentId payment;
+        for (uint256 i = 0; i < count; ++i) {
+            Pending calldata pending = exit.pending[i];
+            payment = _nextPayment(id, exit.identity, pending, payment);
+            (uint128 amount, bool fromA, uint8 phase) = (pending.amount, pending.fromA, pending.phase);
+            _outcomeOfPhase(phase);
+            hashes[i] = Encoding.hashPending(payment, amount, fromA, phase);
+            entries[i] = ExitPending(payment, amount, fromA, phase);
+        }
+        bytes32 digest = Encoding.exitDigest(DOMAIN, id, exit.sentA, exit.sentB, true, hashes);
+        Side side = PartySignature.verify(exit.identity, digest, exit.signature);
+        uint64 finalAt = uint64(block.timestamp) + exit.identity.challengePeriod;
+        _staleExits[id] = StaleExit(digest, finalAt, side);
+        emit StaleExitSubmitted(id, side, exit.sentA, exit.sentB, finalAt, entries);
+    }
+
+    /// What was verified at submission is not verified again: the digest says that it is the same.
+    function _finalizeStale(StaleTerms calldata exit) private {
+        ChannelId id = Encoding.hashIdentity(DOMAIN, exit.identity);
+        ChannelDeposits deposits = _channels[id];
+        if (deposits.isSettled()) return;
+        StaleExit memory standing = _staleExits[id];
+        if (standing.finalAt == 0) revert NoStaleExit(id);
+        if (block.timestamp < standing.finalAt) revert ChallengePeriodRunning(id, standing.finalAt);
+        uint256 count = exit.pending.length;
+        int256 net = Netting.netSent(exit.sentA, exit.sentB);
+        bytes32[] memory hashes = new bytes32[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            ExitPending calldata pending = exit.pending[i];
+            hashes[i] = Encoding.hashPending(pending.payment, pending.amount, pending.fromA, pending.phase);
+            if (Netting.appliesToStale(outcomeOf(pending.payment), pending.fromA, standing.side)) {
                 net = Netting.withTransfer(net, pending.amount, pending.fromA);
             }
         }
-        bytes32 digest = Encoding.exitDigest(DOMAIN, id, exit.sentA, exit.sentB, exit.stale, hashes);
-        PartySignature.verify(exit.identity, digest, exit.signature);
-        _finish(id, exit.identity, deposits, net, how);
+        bytes32 digest = Encoding.exitDigest(DOMAIN, id, exit.sentA, exit.sentB, true, hashes);
+        if (digest != standing.digest) revert StaleExitMismatch(id);
+        _finish(id, exit.identity, deposits, net, Settlement.STALE);
+    }
+
+    /// @return count of pending payments
+    function _requireFits(ChannelId id, Exit calldata exit) private pure returns (uint256 count) {
+        count = exit.pending.length;
+        if (count > MAX_PENDING) revert TooManyPending(id, count);
+    }
+
+    /// Id of a pending payment, which is to be greater than the one before.
+    function _nextPayment(
+        ChannelId id,
+        ChannelIdentity calldata identity,
+        Pending calldata pending,
+        PaymentId previous
+    ) private view returns (PaymentId payment) {
+        payment = Encoding.hashPayment(DOMAIN, Encoding.hashTransfer(id, identity, pending), pending);
+        if (PaymentId.unwrap(payment) <= PaymentId.unwrap(previous)) revert PendingNotAscending(payment);
     }
 
     /// The outcome that the payment has, or gets now.

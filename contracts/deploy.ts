@@ -4,7 +4,7 @@ import type { Signer } from 'ethers';
 import { type Address, address, type Hex } from '../enclave/core/ids.ts';
 import { ChainError } from './errors.ts';
 import { paymentChannelsBytecode } from './generated/PaymentChannels.ts';
-import { TransactionSender } from './transactions.ts';
+import { type SendOptions, TransactionSender } from './transactions.ts';
 
 /**
  * @returns after one confirmation; `blockNumber` is where followers of the contract begin
@@ -12,8 +12,9 @@ import { TransactionSender } from './transactions.ts';
  */
 export async function deployPaymentChannels(
   signer: Signer,
+  options: SendOptions = {},
 ): Promise<{ address: Address; blockNumber: number; transactionHash: Hex }> {
-  const { receipt, transactionHash, blockNumber } = await new TransactionSender(signer).send({
+  const { receipt, transactionHash, blockNumber } = await new TransactionSender(signer, options).send({
     data: paymentChannelsBytecode,
   });
   if (receipt.contractAddress === null) {

@@ -1,17 +1,16 @@
 /**
  * A chain of one's own for tests and demonstrations: anvil, on the loopback interface only, with well-known keys.
  *
- * The platform's binary is started directly: npm's wrapper would start it as a grandchild that outlives us. It is
- * stopped by `stop()`, and dies with this process on exit and on SIGINT, SIGTERM and SIGHUP.
+ * Its process is stopped by `stop()`, and dies with this one on exit and on SIGINT, SIGTERM and SIGHUP.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { HDNodeWallet } from 'ethers';
 import { type Address, address, type Hex } from '../enclave/core/ids.ts';
 import { ChainError } from './errors.ts';
+import { foundryBinary } from './foundry.ts';
 
 const MNEMONIC = 'test test test test test test test test test test test junk';
 const ACCOUNTS = 10;
@@ -74,22 +73,12 @@ export async function startDevelopmentChain(options: DevelopmentChainOptions = {
 }
 
 function binaryPath(): string {
-  const names: Readonly<Record<string, string>> = {
-    'linux-x64': 'linux-amd64',
-    'linux-arm64': 'linux-arm64',
-    'darwin-x64': 'darwin-amd64',
-    'darwin-arm64': 'darwin-arm64',
-    'win32-x64': 'win32-amd64',
-  };
-  const platform = `${process.platform}-${process.arch}`;
-  const file = process.platform === 'win32' ? 'anvil.exe' : 'anvil';
   try {
-    const wrapper = createRequire(import.meta.url).resolve('@foundry-rs/anvil/package.json');
-    return createRequire(wrapper).resolve(`@foundry-rs/anvil-${names[platform] ?? platform}/bin/${file}`);
+    return foundryBinary('anvil');
   } catch (error) {
     throw new ChainError(
       'CHAIN_NOT_STARTED',
-      `The development chain has no binary for ${platform} here. Run npm install, or use the RPC of another chain.`,
+      `The development chain has no binary for ${process.platform}-${process.arch} here. Run npm install, or use the RPC of another chain.`,
       error,
     );
   }

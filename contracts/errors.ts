@@ -59,10 +59,15 @@ const sentences: Readonly<Record<string, (facts: Facts) => string>> = {
   InvalidIdentity: () =>
     'This channel cannot be opened: its parties must differ and none of its addresses may be zero. Agree on another identity.',
   UnsupportedToken: (facts) =>
-    `The contract does not support the token ${fact(facts, 'token')} yet. Use the native coin (the zero address).`,
+    `${fact(facts, 'token')} is no ERC-20 token on this chain: it does not tell balances. Check its address.`,
+  TokenRefused: (facts) =>
+    `The token ${fact(facts, 'token')} did not hand over ${fact(facts, 'amount')} base units of ${fact(facts, 'owner')}. Check that the account holds them and has approved this contract; the token itself may also refuse.`,
+  ReentrancyGuardReentrantCall: () =>
+    'The token tried to deposit from within another deposit, which would be counted twice. Deposit in calls of their own.',
   WrongValue: (facts) =>
-    `The deposit is ${fact(facts, 'amount')} but ${fact(facts, 'value')} were sent along. Send exactly the deposit.`,
-  ZeroDeposit: () => 'A deposit of zero opens nothing and changes nothing. Deposit at least one base unit.',
+    `${fact(facts, 'amount')} base units of the native coin belong to this deposit but ${fact(facts, 'value')} were sent along. Send exactly what belongs to it: the deposit, and nothing where the channel holds a token.`,
+  ZeroDeposit: () =>
+    'Nothing would be deposited. Deposit at least one base unit; of a token that takes a fee on transfer, so much that something arrives.',
   DepositTooLarge: (facts) =>
     `A channel holds at most 2^128 - 1 base units; ${fact(facts, 'amount')} more do not fit into ${fact(facts, 'id')}. Open another channel.`,
   UnknownChannel: (facts) =>
@@ -71,8 +76,17 @@ const sentences: Readonly<Record<string, (facts: Facts) => string>> = {
     `The channel ${fact(facts, 'id')} is settled and its id is used up. Withdraw the credit; open a channel with another salt.`,
   InvalidSignature: (facts) =>
     `The signature is not one by a party of this channel for this contract and chain (it recovers to ${fact(facts, 'signer')}). Ask the enclave to sign again.`,
-  StaleExitUnsupported: (facts) =>
-    `The contract takes no stale exits yet (channel ${fact(facts, 'id')}). Wait for the peer's exit.`,
+  StaleExitMustWait: (facts) =>
+    `An exit marked stale settles nothing at once (channel ${fact(facts, 'id')}). Submit it, and finalise it after the challenge period.`,
+  ExitNotStale: (facts) =>
+    `Only exits marked stale are submitted to wait (channel ${fact(facts, 'id')}). Eject or settle with this one: it needs no waiting.`,
+  StaleExitsExcluded: (facts) =>
+    `The channel ${fact(facts, 'id')} was agreed without stale exits (its challenge period is 0). Ask the peer to close it: its payout goes to your own address.`,
+  NoStaleExit: (facts) => `No stale exit stands on the channel ${fact(facts, 'id')}. Submit one first.`,
+  ChallengePeriodRunning: (facts) =>
+    `The challenge period of the channel ${fact(facts, 'id')} runs until ${fact(facts, 'finalAt')} (unix seconds, block time). Finalise after that.`,
+  StaleExitMismatch: (facts) =>
+    `These are not the terms of the stale exit that stands on the channel ${fact(facts, 'id')}. Take them from the event of its submission.`,
   TooManyPending: (facts) =>
     `An exit settles at most 400 pending payments, this one has ${fact(facts, 'count')} (channel ${fact(facts, 'id')}). Have some recorded and resolved first.`,
   PendingNotAscending: (facts) =>

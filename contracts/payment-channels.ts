@@ -5,12 +5,12 @@
  * digests under the same domain as we do (PROTOCOL.md section 9).
  */
 
-import type { Provider, Signer } from 'ethers';
+import type { Provider, Signer, TransactionRequest } from 'ethers';
 import type { ChannelIdentity, Side } from '../enclave/core/channel-identity.ts';
-import { domainSeparator, OUTCOME, type Outcome, type PendingPhase, PHASE } from '../enclave/core/encoding.ts';
+import { domainSeparator, OUTCOME, type Outcome } from '../enclave/core/encoding.ts';
 import {
   type Address,
-  type Bytes16,
+  address,
   type Bytes32,
   bytes32,
   type ChannelId,
@@ -19,38 +19,21 @@ import {
   type PaymentId,
 } from '../enclave/core/ids.ts';
 import { ChainError, translateError } from './errors.ts';
+import {
+  exitArgument,
+  type SignedExit,
+  type StaleExit,
+  type StaleTerms,
+  staleArgument,
+  type TransferProof,
+} from './exits.ts';
 import { contractInterface } from './interface.ts';
 import { chainFingerprint, requireChain } from './rpc.ts';
-import { type Sent, TransactionSender } from './transactions.ts';
+import { tokenAllowance, tokenInterface } from './token.ts';
+import { type SendOptions, type Sent, TransactionSender } from './transactions.ts';
 
+export type { PendingProof, SignedExit, StaleExit, StaleTerms, TransferProof } from './exits.ts';
 export type { Sent } from './transactions.ts';
-
-/** A payment's transfer over a channel, and the Merkle proof of that. */
-export interface TransferProof {
-  nonce: Bytes16;
-  invoice: Bytes32;
-  /** Unix seconds. */
-  expiry: number;
-  /** Siblings from the leaf up to the root: `merkleProof` of enclave/core/encoding.ts. */
-  proof: readonly Bytes32[];
-  amount: bigint;
-  /** True where party A pays in this transfer. */
-  fromA: boolean;
-}
-
-export type PendingProof = TransferProof & { phase: PendingPhase };
-
-/** An exit as an enclave signed it, with what travels unsigned. */
-export interface SignedExit {
-  identity: ChannelIdentity;
-  sentA: bigint;
-  sentB: bigint;
-  stale: boolean;
-  /** Strictly ascending by payment id, at most MAX_PENDING_CONTRACT. */
-  pending: readonly PendingProof[];
-  /** 65 bytes. */
-  signature: Hex;
-}
 
 export interface ChannelOnChain {
   status: 'unknown' | 'open' | 'settled';
@@ -59,7 +42,7 @@ export interface ChannelOnChain {
   depositB: bigint;
 }
 
-export interface ConnectOptions {
+export interface ConnectOptions extends SendOptions {
   /** To read only; with a signer, its own provider is used. */
   provider?: Provider | undefined;
   /** To send as well. Use one instance per key. */
@@ -79,14 +62,16 @@ export class PaymentChannels {
   /** Domain separator of everything that is signed for this contract. */
   readonly domain: Bytes32;
   readonly #provider: Provider;
+  readonly #signer: Signer | undefined;
   readonly #sender: TransactionSender | undefined;
 
-  private constructor(found: { address: Address; chainId: bigint; provider: Provider; signer: Signer | undefined }) {
-    this.address = found.address;
+  private constructor(found: { chainId: bigint; provider: Provider }, options: ConnectOptions) {
+    this.address = options.address;
     this.chainId = found.chainId;
-    this.domain = domainSeparator(found.chainId, found.address);
+    this.domain = domainSeparator(found.chainId, options.address);
     this.#provider = found.provider;
-    this.#sender = found.signer && new TransactionSender(found.signer);
+    this.#signer = options.signer;
+    this.#sender = options.signer && new TransactionSender(options.signer, options);
   }
 
   /** @throws ChainError RPC_UNREACHABLE, WRONG_CHAIN, NO_CONTRACT */
@@ -95,12 +80,34 @@ export class PaymentChannels {
     if (!provider) throw new TypeError('connect needs a provider, or a signer that has one');
     const { chainId } = await chainFingerprint(provider);
     if (options.chainId !== undefined) requireChain(options.chainId, chainId);
-    const channels = new PaymentChannels({ address: options.address, chainId, provider, signer: options.signer });
+    const channels = new PaymentChannels({ chainId, provider }, options);
     await channels.#requireContract();
     return channels;
   }
 
-  /** Opens a channel with a first deposit; on one that is open it is a deposit. @throws ContractRevert, ChainError */
+  /**
+   * Lets the contract fetch `amount` of a token from the signer's account: before `open` and `deposit` of it. Sends
+   * nothing where it may already, and takes back a smaller allowance first, as some tokens ask for.
+   * @returns the transactions that it took, none to two @throws ContractRevert, ChainError
+   */
+  async approve(allowance: { token: Address; amount: bigint }): Promise<Sent[]> {
+    const { token, amount } = allowance;
+    if (!this.#signer) throw new TypeError('approve sends a transaction: connect with a signer');
+    const owner = address(await this.#signer.getAddress());
+    const allowed = await tokenAllowance(this.#provider, { token, owner, spender: this.address });
+    if (allowed >= amount) return [];
+    const sent: Sent[] = [];
+    for (const each of allowed > 0n ? [0n, amount] : [amount]) {
+      const data = tokenInterface.encodeFunctionData('approve', [this.address, each]);
+      sent.push(await this.#transact('approve', { to: token, data }));
+    }
+    return sent;
+  }
+
+  /**
+   * Opens a channel with a first deposit; on one that is open it is a deposit. A token must have been approved; what
+   * arrives of it is credited, which is less than `amount` if the token takes a fee. @throws ContractRevert, ChainError
+   */
   open(channel: { identity: ChannelIdentity; side: Side; amount: bigint }): Promise<Sent> {
     return this.#pay('open', channel);
   }
@@ -110,7 +117,7 @@ export class PaymentChannels {
     return this.#pay('deposit', channel);
   }
 
-  /** Ends a channel by an exit with nothing pending and not stale. @throws ContractRevert, ChainError */
+  /** Ends a channel by an exit with nothing pending and not stale; for several, hand them to `settle`. @throws ContractRevert, ChainError */
   close(exit: { identity: ChannelIdentity; sentA: bigint; sentB: bigint; signature: Hex }): Promise<Sent> {
     return this.#send('close', [exit.identity, exit.sentA, exit.sentB, exit.signature]);
   }
@@ -123,6 +130,19 @@ export class PaymentChannels {
   /** Ends channels by outcomes that are all recorded; settled ones are skipped. @throws ContractRevert, ChainError */
   settle(exits: readonly SignedExit[]): Promise<Sent> {
     return this.#send('settle', [exits.map(exitArgument)]);
+  }
+
+  /**
+   * Has stale exits wait for the challenge periods of their channels. Settled channels, and channels on which one
+   * stands already, are skipped: `staleExit` tells which one stands. @throws ContractRevert, ChainError
+   */
+  submitStale(exits: readonly SignedExit[]): Promise<Sent> {
+    return this.#send('submitStale', [exits.map(exitArgument)]);
+  }
+
+  /** Ends channels by the stale exits that waited out their period; settled ones are skipped. @throws ContractRevert, ChainError */
+  finalizeStale(exits: readonly StaleTerms[]): Promise<Sent> {
+    return this.#send('finalizeStale', [exits.map(staleArgument)]);
   }
 
   /** Writes a payment's outcome without leaving the channel; nothing happens where one exists. @throws ContractRevert, ChainError */
@@ -149,6 +169,13 @@ export class PaymentChannels {
     return { status: known, depositA: depositA as bigint, depositB: depositB as bigint };
   }
 
+  /** The stale exit that stands on a channel, undefined where none does or the channel is settled. @throws ChainError */
+  async staleExit(id: ChannelId): Promise<StaleExit | undefined> {
+    const [finalAt, side, digest] = await this.#read('staleExitOf', [id]);
+    if (finalAt === 0n) return undefined;
+    return { side: side === 0n ? 'A' : 'B', finalAt: Number(finalAt), digest: bytes32(String(digest)) };
+  }
+
   /** What `account` can withdraw. @throws ChainError */
   async credit(of: { account: Address; token?: Address | undefined }): Promise<bigint> {
     const [credit] = await this.#read('creditOf', [of.token ?? NATIVE, of.account]);
@@ -167,9 +194,12 @@ export class PaymentChannels {
   }
 
   async #send(name: string, args: readonly unknown[], value = 0n): Promise<Sent> {
+    return this.#transact(name, { to: this.address, data: contractInterface.encodeFunctionData(name, args), value });
+  }
+
+  async #transact(name: string, request: TransactionRequest): Promise<Sent> {
     if (!this.#sender) throw new TypeError(`${name} sends a transaction: connect with a signer`);
-    const data = contractInterface.encodeFunctionData(name, args);
-    const { transactionHash, blockNumber, gasUsed } = await this.#sender.send({ to: this.address, data, value });
+    const { transactionHash, blockNumber, gasUsed } = await this.#sender.send(request);
     return { transactionHash, blockNumber, gasUsed };
   }
 
@@ -203,8 +233,3 @@ function keepTrouble(error: unknown): undefined {
   if (error instanceof ChainError && error.code === 'RPC_UNREACHABLE') throw error;
   return undefined;
 }
-
-const exitArgument = (exit: SignedExit): object => ({
-  ...exit,
-  pending: exit.pending.map((entry) => ({ ...entry, phase: PHASE[entry.phase] })),
-});

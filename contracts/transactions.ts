@@ -25,17 +25,24 @@ const FIRST_POLL_MS = 50;
 const LAST_POLL_MS = 1_000;
 const WAIT_MS = 180_000;
 
+export interface SendOptions {
+  /** How long a transaction may take into a block before NOT_MINED, in milliseconds; 180,000 where undefined. */
+  waitMs?: number | undefined;
+}
+
 export class TransactionSender {
   readonly #signer: Signer;
   readonly #provider: Provider;
+  readonly #waitMs: number;
   /** Ends when the transaction before has been handed to the chain, whether it was taken or not. */
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @throws TypeError for a signer without a provider */
-  constructor(signer: Signer) {
+  constructor(signer: Signer, options: SendOptions = {}) {
     if (!signer.provider) throw new TypeError('the signer of a transaction must be connected to a provider');
     this.#signer = signer;
     this.#provider = signer.provider;
+    this.#waitMs = options.waitMs ?? WAIT_MS;
   }
 
   /**
@@ -63,7 +70,7 @@ export class TransactionSender {
   }
 
   async #mined(hash: Hex): Promise<TransactionReceipt> {
-    const deadline = Date.now() + WAIT_MS;
+    const deadline = Date.now() + this.#waitMs;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, LAST_POLL_MS)) {
       let trouble: unknown;
       try {
@@ -75,7 +82,7 @@ export class TransactionSender {
       if (Date.now() > deadline) {
         throw new ChainError(
           'NOT_MINED',
-          `The transaction ${hash} was sent but is in no block after ${WAIT_MS / 1000} s. It may still be mined: look it up before sending again.`,
+          `The transaction ${hash} was sent but is in no block after ${this.#waitMs / 1000} s. It may still be mined: look it up before sending again.`,
           trouble,
         );
       }

@@ -92,8 +92,11 @@ library Encoding {
     }
 
     /// EIP-712 struct hash of one entry of an exit.
-    function hashPending(PaymentId payment, Pending calldata pending) internal pure returns (bytes32 structHash) {
-        (uint128 amount, bool fromA, uint8 phase) = (pending.amount, pending.fromA, pending.phase);
+    function hashPending(PaymentId payment, uint128 amount, bool fromA, uint8 phase)
+        internal
+        pure
+        returns (bytes32 structHash)
+    {
         bytes32 typeHash = PENDING_TYPE;
         // abi.encode(typeHash, payment, amount, fromA, phase)
         assembly ("memory-safe") {

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {ChannelDeposits} from "../types/ChannelDeposits.sol";
+import {Side} from "../types/ChannelIdentity.sol";
+import {Outcome} from "../types/Exit.sol";
 
 /// @notice Who gets what a channel holds.
 ///
@@ -21,6 +23,14 @@ library Netting {
         unchecked {
             return fromA ? net + int256(uint256(amount)) : net - int256(uint256(amount));
         }
+    }
+
+    /// Whether a pending payment counts as applied in a stale exit of `side`: as recorded, and where nothing is recorded,
+    /// against that side. What it would pay counts as paid, what it would receive as never sent, so the other side gets
+    /// at least what any outcome would give it.
+    function appliesToStale(Outcome recorded, bool fromA, Side side) internal pure returns (bool) {
+        if (recorded == Outcome.NONE) return fromA == (side == Side.A);
+        return recorded == Outcome.APPLIED;
     }
 
     /// @param net what A has sent B, less what B has sent A

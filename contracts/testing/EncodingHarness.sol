@@ -37,7 +37,9 @@ contract EncodingHarness {
         Pending[] calldata pending
     ) external pure returns (bytes32) {
         bytes32[] memory hashes = new bytes32[](pending.length);
-        for (uint256 i = 0; i < hashes.length; ++i) hashes[i] = Encoding.hashPending(payments[i], pending[i]);
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            hashes[i] = Encoding.hashPending(payments[i], pending[i].amount, pending[i].fromA, pending[i].phase);
+        }
         return Encoding.exitDigest(domain, id, sentA, sentB, stale, hashes);
     }
 

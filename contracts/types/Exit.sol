@@ -13,11 +13,12 @@ enum Outcome {
     APPLIED
 }
 
-/// How a channel ended: which function settled it.
+/// How a channel ended: which function settled it. STALE: `finalizeStale`.
 enum Settlement {
     CLOSE,
     EJECT,
-    SETTLE
+    SETTLE,
+    STALE
 }
 
 /// @notice A payment with a transfer over a channel, and the proof of that (PROTOCOL.md section 9).
@@ -43,7 +44,7 @@ struct Pending {
 /// @param identity of the channel; its id is what is signed
 /// @param sentA what A has sent B in all, without anything pending
 /// @param sentB what B has sent A in all, without anything pending
-/// @param stale an exit of an enclave that lost its state; not supported yet
+/// @param stale an exit of an enclave that lost its state: only `submitStale` takes it (types/StaleExit.sol)
 /// @param pending payments pending on the channel, strictly ascending by payment id, at most 400
 /// @param signature EIP-712 signature (65 bytes, low s) of `Exit` by partyA or partyB
 struct Exit {
