@@ -10,9 +10,9 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['{hub,enclave,client,contracts,simulations}/**/*.ts'],
-      exclude: ['**/*.test.ts', 'contracts/generated/**', '**/testing/**'],
+      exclude: ['**/*.test.ts', '**/*.d.ts', 'contracts/generated/**', '**/testing/**'],
       reporter: ['text-summary', 'json-summary'],
-      thresholds: { lines: 80, functions: 80, branches: 75 },
+      thresholds: { lines: 80, functions: 75, branches: 70 },
     },
   },
 });
