@@ -6,12 +6,13 @@ import { address, bytes16, bytes32, type Identity, NATIVE, ZERO_32 } from '../en
 import type { Step } from '../enclave/core/round-messages.ts';
 import type { HubMessage, TerminalMessage } from '../enclave/core/wire.ts';
 import { whyNotAgreed } from './proposals.ts';
-import { Session, type SessionNews } from './session.ts';
+import { audienceOf, Session, type SessionNews } from './session.ts';
 import { CoreEnclave } from './testing/core-enclave.ts';
 
 const contract = address(`0x${'c0'.repeat(20)}`);
 const deployment = { chainId: 1n, contract, domain: domainSeparator(1n, contract) };
 const POLICY = { forwarding: [], acceptAnything: true, prepareLast: false, maxPending: 100 };
+const AUDIENCE = 'hub.example:8080';
 const CHALLENGE = bytes32(`0x${'11'.repeat(32)}`);
 
 /** A session over an enclave of its own; what it sends is kept. */
@@ -31,6 +32,7 @@ class Party {
     this.session = new Session({
       enclave: this.enclave,
       deployment,
+      audience: AUDIENCE,
       send: (messages) => {
         this.sent.push(messages);
         this.onSend(messages);
@@ -122,14 +124,23 @@ describe('a session', () => {
     await alice.session.receive([{ kind: 'challenge', chainId: 1n, contract, challenge: CHALLENGE }]);
     const [hello] = alice.sent.flat();
     if (hello?.kind !== 'hello') throw new Error('no hello');
-    const { signature, credential } = hello;
-    expect(credential.identity).toBe(alice.identity);
-    expect(isSessionSignature(deployment.domain, { identity: alice.identity, challenge: CHALLENGE, signature })).toBe(
-      true,
-    );
+    const { signature, credential, audience } = hello;
+    expect([credential.identity, audience]).toEqual([alice.identity, AUDIENCE]);
+    const proof = { identity: alice.identity, challenge: CHALLENGE, audience, signature };
+    expect(isSessionSignature(deployment.domain, proof)).toBe(true);
+    expect(isSessionSignature(deployment.domain, { ...proof, audience: 'other.example:8080' })).toBe(false);
     expect(alice.session.online).toBe(false);
     await alice.session.receive(welcome);
     expect(alice.session.online).toBe(true);
+  });
+
+  it.each([
+    ['ws://Hub.Example:8080/', 'hub.example:8080'],
+    ['wss://hub.example', 'hub.example'],
+    ['wss://hub.example:443/path', 'hub.example'],
+    ['ws://[0:0::1]:9', '[::1]:9'],
+  ])('names the hub as it is dialled: %s is %s', (url, audience) => {
+    expect(audienceOf(url)).toBe(audience);
   });
 
   it('tells a hub of another chain nothing', async () => {

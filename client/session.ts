@@ -45,6 +45,8 @@ export interface ProposedChannel {
 export interface SessionPorts {
   enclave: EnclavePort;
   deployment: Deployment;
+  /** The hub's name as it is dialled (`audienceOf`): what it is told by the hub never counts. */
+  audience: string;
   /** To the hub, as one frame; dropped where there is no connection. */
   send(messages: TerminalMessage[]): void;
   profile(self: Self): Profile;
@@ -184,12 +186,13 @@ export class Session {
       });
       return [];
     }
+    const { audience } = this.#ports;
     const [self, { signature }] = await Promise.all([
       this.#ports.enclave.run({ kind: 'describe' }),
-      this.#ports.enclave.run({ kind: 'session', challenge: message.challenge }),
+      this.#ports.enclave.run({ kind: 'session', challenge: message.challenge, audience }),
     ]);
     const { credential, certificates } = self;
-    return [{ kind: 'hello', credential, certificates, profile: this.#ports.profile(self), signature }];
+    return [{ kind: 'hello', credential, certificates, profile: this.#ports.profile(self), audience, signature }];
   }
 
   /** After a time away: what peers may have missed, and what can be spent. */
@@ -273,6 +276,9 @@ export class Session {
     return relayed(from, messages);
   }
 }
+
+/** Lower-case host[:port] of a ws:// or wss:// address, as every session signature names it. */
+export const audienceOf = (hubUrl: string): string => new URL(hubUrl).host;
 
 const relayed = (to: Identity, messages: readonly Uint8Array[]): TerminalMessage[] =>
   messages.map((message) => ({ kind: 'relay', to, message }));

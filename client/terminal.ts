@@ -31,7 +31,7 @@ import { Payer } from './payer.ts';
 import { PaymentBook } from './payment-book.ts';
 import { whyNotAgreed } from './proposals.ts';
 import { asRefusal, codeOf, messageOf, TerminalRefusal } from './refusal.ts';
-import type { ProposedChannel, Session, SessionNews } from './session.ts';
+import { audienceOf, type ProposedChannel, type Session, type SessionNews } from './session.ts';
 import { openStorage, type Storage } from './storage.ts';
 import type {
   ChannelEvent,
@@ -257,6 +257,7 @@ export class Terminal {
       session: {
         enclave: this.#storage.enclave,
         deployment: this.#deployment,
+        audience: audienceOf(hubUrl),
         profile: () => ({ name, payout: this.payout, policy: this.#options.policy }),
         judge: (proposal) => this.#judge(proposal),
       },

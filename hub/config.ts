@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { address, bytes32 } from '../enclave/core/ids.ts';
+import { canonicalName } from './net/audience.ts';
 
 /** A value of hex, through its one checked constructor. */
 function hex<T>(read: (text: string) => T) {
@@ -14,6 +15,13 @@ function hex<T>(read: (text: string) => T) {
     }
   });
 }
+
+const publicName = z.string().transform((text, context): string => {
+  const name = canonicalName(text);
+  if (name !== null) return name;
+  context.addIssue(`${JSON.stringify(text)} is no host[:port], such as hub.example.org or hub.example.org:8080`);
+  return z.NEVER;
+});
 
 const settings = z.strictObject({
   stepTimeoutMs: z.int().min(100).max(600_000).default(5_000),
@@ -36,6 +44,8 @@ const hubConfigSchema = z.strictObject({
   /** 0: a free one. */
   port: z.coerce.number().int().min(0).max(65_535).default(0),
   host: z.string().min(1).default('127.0.0.1'),
+  /** By which terminals dial it, beside the address that it listens on: behind a proxy, a domain, a forwarded port. */
+  publicNames: z.array(publicName).max(64).default([]),
   confirmations: z.coerce.number().int().min(0).max(10_000).default(1),
   fromBlock: z.coerce.number().int().min(0).default(0),
   pollMs: z.coerce.number().int().min(10).max(600_000).default(500),

@@ -87,6 +87,7 @@ async function run({ config, log, store, state, source, cleanUp }: Prepared): Pr
   const server: HubServer = new HubServer({
     gate: { deployment, policy },
     heartbeatMs: config.settings.heartbeatMs,
+    publicNames: config.publicNames,
     request: (request, response) => void answer(api, request, response),
     event: (event) => loop.push(event),
   });

@@ -12,6 +12,7 @@ interface Options {
   chainId: string;
   port: string;
   host: string;
+  publicName: string[];
   confirmations: string;
   fromBlock: string;
   acceptAuthority: string[];
@@ -37,6 +38,12 @@ const program = new Command('hub')
   .requiredOption('--chain-id <number>', 'the chain that the contract is on')
   .option('--port <number>', 'port for HTTP and WebSocket; 0: a free one', '0')
   .option('--host <host>', 'address to listen on', '127.0.0.1')
+  .option(
+    '--public-name <name>',
+    'host[:port] by which terminals dial this hub, beside the address that it listens on (repeatable)',
+    collect,
+    [],
+  )
   .option('--confirmations <number>', 'blocks until an event of the chain counts', '1')
   .option('--from-block <number>', 'block of the contract, where the first reading begins', '0')
   .option('--accept-authority <address>', 'attestation authority whose quotes are accepted (repeatable)', collect, [])
@@ -52,6 +59,7 @@ async function run(options: Options): Promise<number> {
   const hub = await startHub(
     {
       ...{ data, rpc, contract, chainId, port, host, confirmations, fromBlock, acceptEmulated },
+      publicNames: options.publicName,
       acceptAuthorities: options.acceptAuthority,
       acceptMeasurements: options.acceptMeasurement,
     },

@@ -98,7 +98,9 @@ export async function openSwitchboard(deployment: Deployment, port = 0): Promise
         } else if (message.kind === 'hello') {
           const { identity } = message.credential;
           if (board.refuse) return socket.send(encodeHubFrame([{ kind: 'refused', ...board.refuse }]));
-          if (!isSessionSignature(domain, { identity, challenge, signature: message.signature })) return socket.close();
+          const { audience, signature } = message;
+          if (audience !== new URL(board.url).host) return socket.close();
+          if (!isSessionSignature(domain, { identity, challenge, audience, signature })) return socket.close();
           guest = welcome(socket, message);
         }
       }

@@ -13,6 +13,7 @@ import {
   signatureCodec,
   struct,
   type TypeOf,
+  text,
   toBytes,
 } from './codec.ts';
 import { keccak256 } from './hash.ts';
@@ -60,6 +61,13 @@ export const addressCertificateCodec = struct({
 });
 export type AddressCertificate = TypeOf<typeof addressCertificateCodec>;
 
+/**
+ * The hub that a session is meant for: host[:port] as the terminal dialled it, lower-case, as `new URL(…).host` writes it
+ * (the usual port of ws:// and wss:// is left out). Without it, a hub could hand another hub's challenge on and pose as
+ * the terminal there.
+ */
+export const audienceCodec = text(255);
+
 /** Whose quotes an owner accepts. Sealed; set at creation. */
 export const attestationPolicyCodec = struct({
   authorities: list(addressCodec, 16),
@@ -68,6 +76,8 @@ export const attestationPolicyCodec = struct({
   acceptEmulated: bool,
 });
 export type AttestationPolicy = TypeOf<typeof attestationPolicyCodec>;
+
+const utf8 = new TextEncoder();
 
 function chainIdBytes(chainId: bigint): Uint8Array {
   const bytes = new Uint8Array(8);
@@ -95,8 +105,14 @@ const keyDigest = (domain: Bytes32, owner: Identity, exchangeKey: Bytes32): Uint
 const addressDigest = (domain: Bytes32, owner: Identity, certified: Address): Uint8Array =>
   statement('baro address 1', toBytes(domain), toBytes(owner), toBytes(certified));
 
-const sessionDigest = (domain: Bytes32, owner: Identity, challenge: Bytes32): Uint8Array =>
-  statement('baro session 1', toBytes(domain), toBytes(owner), toBytes(challenge));
+/** What a terminal proves itself for: one challenge of one hub, by the name under which it dialled that hub. */
+export interface SessionTerms {
+  challenge: Bytes32;
+  audience: string;
+}
+
+const sessionDigest = (domain: Bytes32, owner: Identity, { challenge, audience }: SessionTerms): Uint8Array =>
+  statement('baro session 2', toBytes(domain), toBytes(owner), toBytes(challenge), utf8.encode(audience));
 
 export function certifyExchangeKey(domain: Bytes32, identityKey: SigningKey, exchangeKey: Bytes32): Hex {
   return sign(keyDigest(domain, identityKey.address as Identity, exchangeKey), identityKey);
@@ -112,17 +128,15 @@ export function certifyAddress(domain: Bytes32, identityKey: SigningKey, certifi
 }
 
 /** Proves to a hub that the session's other end holds the identity (challenge of 32 random bytes from the hub). */
-export function signSession(domain: Bytes32, identityKey: SigningKey, challenge: Bytes32): Hex {
-  return sign(sessionDigest(domain, identityKey.address as Identity, challenge), identityKey);
+export function signSession(domain: Bytes32, identityKey: SigningKey, terms: SessionTerms): Hex {
+  return sign(sessionDigest(domain, identityKey.address as Identity, terms), identityKey);
 }
 
 export function isSessionSignature(
   domain: Bytes32,
-  session: { identity: Identity; challenge: Bytes32; signature: Hex },
+  session: SessionTerms & { identity: Identity; signature: Hex },
 ): boolean {
-  return (
-    recoverSigner(sessionDigest(domain, session.identity, session.challenge), session.signature) === session.identity
-  );
+  return recoverSigner(sessionDigest(domain, session.identity, session), session.signature) === session.identity;
 }
 
 export function isCertifiedAddress(domain: Bytes32, owner: Identity, certificate: AddressCertificate): boolean {

@@ -30,7 +30,7 @@ import {
   uint64big,
   union,
 } from './codec.ts';
-import { addressCertificateCodec, attestationPolicyCodec, credentialCodec } from './credential.ts';
+import { addressCertificateCodec, attestationPolicyCodec, audienceCodec, credentialCodec } from './credential.ts';
 import {
   MAX_ADDRESSES,
   MAX_CHANNELS,
@@ -66,8 +66,8 @@ export const commandCodec = union({
   setPolicy: [4, ownerPolicyCodec],
   /** Replaces whose quotes are accepted. → ok */
   setAttestation: [25, attestationPolicyCodec],
-  /** Proves the identity to a hub that sent this challenge. → signature */
-  session: [5, struct({ challenge: bytes32Codec })],
+  /** Proves the identity to the hub that sent this challenge and was dialled by this name. → signature */
+  session: [5, struct({ challenge: bytes32Codec, audience: audienceCodec })],
   /** Agrees to a channel with `peer`, as party on `side`. → messages for the peer */
   agree: [6, struct({ channel: channelIdentityCodec, side, peer: identityCodec })],
   /** The host has seen this cumulative deposit of the peer's side confirmed on chain. → messages for the peer */

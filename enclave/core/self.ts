@@ -114,5 +114,5 @@ export const setPolicy: Decider<'setPolicy'> = (_state, command) => {
 export const session: Decider<'session'> = (state, command) =>
   decided({
     kind: 'signature',
-    signature: signSession(state.deployment.domain, state.keyRing.identityKey, command.challenge),
+    signature: signSession(state.deployment.domain, state.keyRing.identityKey, command),
   });

@@ -113,7 +113,7 @@ async function messages(): Promise<{ hub: HubMessage[]; terminal: TerminalMessag
     },
   ];
   const terminal: TerminalMessage[] = [
-    { kind: 'hello', credential, certificates, profile, signature: credential.keySignature },
+    { kind: 'hello', credential, certificates, profile, audience: 'hub.example:1', signature: credential.keySignature },
     { kind: 'announce', certificates, profile },
     { kind: 'lookup', identity: someone },
     { kind: 'relay', to: someone, message: random(90) },

@@ -29,7 +29,7 @@ import {
   uint64big,
   union,
 } from './codec.ts';
-import { addressCertificateCodec, credentialCodec } from './credential.ts';
+import { addressCertificateCodec, audienceCodec, credentialCodec } from './credential.ts';
 import {
   MAX_ADDRESSES,
   MAX_CHANNELS,
@@ -103,7 +103,11 @@ export const hubMessageCodec = union({
 export type HubMessage = TypeOf<typeof hubMessageCodec>;
 
 export const terminalMessageCodec = union({
-  hello: [1, struct({ ...introductionFields, profile: profileCodec, signature: signatureCodec })],
+  /** `audience`: the hub's name as this terminal dialled it; the signature covers it and the challenge. */
+  hello: [
+    1,
+    struct({ ...introductionFields, profile: profileCodec, audience: audienceCodec, signature: signatureCodec }),
+  ],
   /** New certificates or a new profile. */
   announce: [2, struct({ certificates: list(addressCertificateCodec, MAX_ADDRESSES), profile: profileCodec })],
   lookup: [3, struct({ identity: identityCodec })],

@@ -13,6 +13,7 @@ import {
 } from '../../enclave/core/credential.ts';
 import type { Bytes32, Hex, Identity } from '../../enclave/core/ids.ts';
 import type { TerminalMessage } from '../../enclave/core/wire.ts';
+import { canonicalName } from './audience.ts';
 
 export interface SessionRefusal {
   readonly code: string;
@@ -29,9 +30,16 @@ type Hello = Extract<TerminalMessage, { kind: 'hello' }>;
 /** Two signatures are recovered for each certificate: some 4 ms, after which others get a turn. */
 const CERTIFICATES_PER_TURN = 4;
 
+/** What this hub gave a connection to prove itself by. */
+export interface Asked {
+  readonly challenge: Bytes32;
+  /** Under which of them the terminal dialled this hub, its signature says. */
+  readonly names: ReadonlySet<string>;
+}
+
 /** @returns why the session is refused, or null where everything in the hello is proven */
-export async function whyHelloRefused(gate: Gate, hello: Hello, challenge: Bytes32): Promise<SessionRefusal | null> {
-  const { credential } = hello;
+export async function whyHelloRefused(gate: Gate, hello: Hello, asked: Asked): Promise<SessionRefusal | null> {
+  const { credential, audience } = hello;
   const { deployment } = gate;
   const why = whyRefused(credential.quote, gate.policy);
   if (why) {
@@ -47,7 +55,13 @@ export async function whyHelloRefused(gate: Gate, hello: Hello, challenge: Bytes
       message: `The credential is not signed for ${place}: it was altered, or made for another chain or contract (WRONG_CHAIN). Create the terminal for this network, or use its own hub.`,
     };
   }
-  const proof = { identity: credential.identity, challenge, signature: hello.signature };
+  if (!asked.names.has(canonicalName(audience) ?? '')) {
+    return {
+      code: 'WRONG_AUDIENCE',
+      message: `The terminal dialled ${JSON.stringify(audience)}, which is no name of this hub; somebody may be handing its connection on. Dial the hub itself. If this is one of its names, its operator starts it with --public-name ${canonicalName(audience) ?? 'NAME'}.`,
+    };
+  }
+  const proof = { identity: credential.identity, challenge: asked.challenge, audience, signature: hello.signature };
   if (!isSessionSignature(deployment.domain, proof)) {
     return {
       code: 'BAD_SIGNATURE',

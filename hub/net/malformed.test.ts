@@ -36,7 +36,7 @@ const channel = {
   salt,
 };
 const paymentId = bytesNumber(4) as never;
-const hello = new TestKeys(7).hello(deployment, { challenge: bytesNumber(1), profile });
+const hello = new TestKeys(7).hello(deployment, { challenge: bytesNumber(1), audience: 'hub.example', profile });
 const certificates = [new TestKeys(7).certificate(deployment, 1)];
 const order = {
   orderId: bytesNumber(1),
@@ -101,7 +101,9 @@ test('every flipped byte of a hello is refused, as malformed or by its signature
     async (at) => {
       const flipped = frame.slice();
       flipped[at] = (flipped[at] ?? 0) ^ 0x55;
-      expect(['MALFORMED', 'BAD_SIGNATURE', 'MEASUREMENT_REFUSED']).toContain((await refusalOf(flipped)).code);
+      expect(['MALFORMED', 'BAD_SIGNATURE', 'MEASUREMENT_REFUSED', 'WRONG_AUDIENCE']).toContain(
+        (await refusalOf(flipped)).code,
+      );
     },
   );
   await stillPays();

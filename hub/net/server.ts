@@ -11,12 +11,15 @@ import { MAX_FRAME_BYTES } from '../../enclave/core/limits.ts';
 import type { HubMessage } from '../../enclave/core/wire.ts';
 import type { HubEvent, SessionNumber } from '../core/events.ts';
 import { MAX_SESSIONS, MAX_UNPROVEN } from '../core/limits.ts';
+import { type Arrival, namesAt } from './audience.ts';
 import type { Gate, SessionRefusal } from './hello.ts';
 import { Session } from './session.ts';
 
 export interface ServerOptions {
   readonly gate: Gate;
   readonly heartbeatMs: number;
+  /** Beside the address that it listens on (audience.ts). */
+  readonly publicNames: readonly string[];
   readonly request: RequestListener;
   event(event: HubEvent): void;
 }
@@ -38,6 +41,7 @@ export class HubServer {
   readonly #dirty = new Set<Session>();
   readonly #options: ServerOptions;
   #numbers = 0;
+  #host = '';
   #isPaused = false;
 
   constructor(options: ServerOptions) {
@@ -45,12 +49,15 @@ export class HubServer {
     this.#http = createServer(options.request);
     this.#http.on('upgrade', (request, socket, head) => {
       if (this.#isFull()) return turnAway(socket);
-      this.#sockets.handleUpgrade(request, socket, head, (connected) => this.#connected(connected));
+      this.#sockets.handleUpgrade(request, socket, head, (connected) => {
+        this.#connected(connected, { address: request.socket.localAddress ?? '', port: request.socket.localPort ?? 0 });
+      });
     });
   }
 
   /** @throws PortInUse */
   listen(host: string, port: number): Promise<number> {
+    this.#host = host;
     return new Promise((resolve, reject) => {
       this.#http.once('error', (error) => {
         const inUse = 'code' in error && error.code === 'EADDRINUSE';
@@ -70,10 +77,11 @@ export class HubServer {
     return this.#sessions.size >= MAX_SESSIONS || this.#unproven.size >= MAX_UNPROVEN;
   }
 
-  #connected(socket: WebSocket): void {
+  #connected(socket: WebSocket, arrival: Arrival): void {
     const session = new Session(++this.#numbers, socket, {
       gate: this.#options.gate,
       heartbeatMs: this.#options.heartbeatMs,
+      names: namesAt(arrival, { host: this.#host, publicNames: this.#options.publicNames }),
       event: (event) => this.#options.event(event),
       dirty: (each) => this.#dirty.add(each),
       ended: (each) => this.#forget(each),

@@ -19,11 +19,13 @@ afterEach(() => hub.stop());
 
 const { profile } = new FakeTerminal(terminalNumber(9), () => bytesNumber(9) as never);
 
+const audience = (): string => new URL(hub.url).host;
+
 /** Says hello as `change` makes it. @returns how it was refused */
 async function refusal(change: (hello: Extract<TerminalMessage, { kind: 'hello' }>) => TerminalMessage) {
   const socket = new TestSocket(hub.url);
   const { challenge } = await socket.hears('challenge');
-  socket.send(change(new TestKeys(1).hello(deployment, { challenge, profile })));
+  socket.send(change(new TestKeys(1).hello(deployment, { challenge, audience: audience(), profile })));
   return socket.hears('refused');
 }
 
@@ -51,7 +53,9 @@ test('a terminal of another chain or contract is refused by its signatures, in w
 });
 
 test('a session signature over another challenge proves nothing', async () => {
-  const refused = await refusal(() => new TestKeys(1).hello(deployment, { challenge: bytesNumber(1), profile }));
+  const refused = await refusal(() =>
+    new TestKeys(1).hello(deployment, { challenge: bytesNumber(1), audience: audience(), profile }),
+  );
   expect(refused).toMatchObject({ code: 'BAD_SIGNATURE' });
   expect(refused.message).toContain('Connect again');
 });
@@ -79,7 +83,7 @@ test('the first message must be hello, and hello comes once', async () => {
   expect((await refusal(() => ({ kind: 'lookup', identity: terminalNumber(1) }))).code).toBe('HELLO_EXPECTED');
   const terminal = new SocketTerminal(1, deployment);
   const socket = await terminal.connect(hub.url);
-  socket.send(terminal.keys.hello(deployment, { challenge: bytesNumber(1), profile }));
+  socket.send(terminal.keys.hello(deployment, { challenge: bytesNumber(1), audience: audience(), profile }));
   expect((await socket.hears('refused')).code).toBe('HELLO_TWICE');
 });
 
@@ -128,7 +132,11 @@ test('an outbox splits what is too much for a frame, by number and by bytes, and
   const small: HubMessage = { kind: 'notFound', identity: terminalNumber(1) };
   for (let count = 0; count < MAX_COMMANDS + 1; count++) outbox.add(small);
   expect(outbox.take().map((frame) => decodeHubFrame(frame).length)).toEqual([MAX_COMMANDS, 1]);
-  const { credential } = new TestKeys(1).hello(deployment, { challenge: bytesNumber(1), profile });
+  const { credential } = new TestKeys(1).hello(deployment, {
+    challenge: bytesNumber(1),
+    audience: audience(),
+    profile,
+  });
   const certificate = new TestKeys(1).certificate(deployment, 1);
   const large: HubMessage = {
     kind: 'introduce',

@@ -19,6 +19,8 @@ import { Outbox } from './outbox.ts';
 export interface SessionHost {
   readonly gate: Gate;
   readonly heartbeatMs: number;
+  /** By which this connection's terminal may have dialled the hub. */
+  readonly names: ReadonlySet<string>;
   event(event: HubEvent): void;
   /** Something is to be flushed at the end of this turn. */
   dirty(session: Session): void;
@@ -169,7 +171,8 @@ export class Session {
     if (this.#identity !== null) {
       return this.refuse({ code: 'HELLO_TWICE', message: 'This session is proven already. Update the terminal.' });
     }
-    const refusal = await whyHelloRefused(this.#host.gate, hello, this.#challenge);
+    const { gate, names } = this.#host;
+    const refusal = await whyHelloRefused(gate, hello, { names, challenge: this.#challenge });
     if (this.#isOver) return;
     if (refusal) return this.refuse(refusal);
     const { credential, certificates, profile } = hello;

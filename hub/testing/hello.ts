@@ -11,6 +11,7 @@ import {
   type Deployment,
   quoteDigest,
   reportData,
+  type SessionTerms,
   signSession,
 } from '../../enclave/core/credential.ts';
 import type { Bytes32, Identity } from '../../enclave/core/ids.ts';
@@ -57,14 +58,15 @@ export class TestKeys {
 
   hello(
     deployment: Deployment,
-    about: { challenge: Bytes32; profile: Profile },
+    about: SessionTerms & { profile: Profile },
   ): Extract<TerminalMessage, { kind: 'hello' }> {
     return {
       kind: 'hello',
       credential: this.credential(deployment),
       certificates: [],
       profile: about.profile,
-      signature: signSession(deployment.domain, this.#identityKey, about.challenge),
+      audience: about.audience,
+      signature: signSession(deployment.domain, this.#identityKey, about),
     };
   }
 }

@@ -5,7 +5,7 @@ import { bytes16, NATIVE, ZERO_32 } from '../../enclave/core/ids.ts';
 import type { Order } from '../../enclave/core/order.ts';
 import { defaultSettings, newState } from '../core/state.ts';
 import { Loop } from '../loop.ts';
-import { HubServer } from '../net/server.ts';
+import { HubServer, type ServerOptions } from '../net/server.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { policy } from './hello.ts';
 import { bytesNumber, channelNumber } from './names.ts';
@@ -16,12 +16,7 @@ export class TestHub {
   readonly state = newState(deployment, defaultSettings, Date.now());
   readonly store = new MemoryStore();
   readonly failures: Error[] = [];
-  readonly server: HubServer = new HubServer({
-    gate: { deployment, policy },
-    heartbeatMs: defaultSettings.heartbeatMs,
-    request: (_request, response) => response.end(),
-    event: (event) => this.loop.push(event),
-  });
+  readonly server: HubServer;
   readonly loop: Loop = new Loop({
     state: this.state,
     store: this.store,
@@ -37,8 +32,19 @@ export class TestHub {
   url = '';
   #orders = 0;
 
-  static async start(): Promise<TestHub> {
-    const hub = new TestHub();
+  private constructor(over: Partial<ServerOptions>) {
+    this.server = new HubServer({
+      gate: { deployment, policy },
+      heartbeatMs: defaultSettings.heartbeatMs,
+      publicNames: [],
+      request: (_request, response) => response.end(),
+      event: (event) => this.loop.push(event),
+      ...over,
+    });
+  }
+
+  static async start(over: Partial<ServerOptions> = {}): Promise<TestHub> {
+    const hub = new TestHub(over);
     hub.url = `http://127.0.0.1:${await hub.server.listen('127.0.0.1', 0)}`;
     return hub;
   }

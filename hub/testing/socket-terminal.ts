@@ -97,8 +97,8 @@ export class SocketTerminal {
     this.fake = new FakeTerminal(this.keys.identity, idOf);
   }
 
-  /** Connects, proves itself and reports its balances. */
-  async connect(url: string): Promise<TestSocket> {
+  /** Connects, proves itself and reports its balances. @param audience the name that it signs */
+  async connect(url: string, audience = new URL(url).host): Promise<TestSocket> {
     const socket = new TestSocket(url);
     this.socket = socket;
     const { challenge } = await socket.hears('challenge');
@@ -109,7 +109,7 @@ export class SocketTerminal {
       });
       if (answers.length > 0) socket.send(...answers);
     };
-    socket.send(this.keys.hello(this.#deployment, { challenge, profile: this.fake.profile }));
+    socket.send(this.keys.hello(this.#deployment, { challenge, audience, profile: this.fake.profile }));
     await socket.hears('welcome');
     this.report();
     return socket;
