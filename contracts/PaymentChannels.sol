@@ -99,7 +99,9 @@ contract PaymentChannels is IPaymentChannels, ReentrancyGuardTransient {
     /// @inheritdoc IPaymentChannels
     function record(ChannelIdentity calldata identity, Pending calldata pending, bytes calldata signature) external {
         ChannelId id = Encoding.hashIdentity(DOMAIN, identity);
-        PaymentId payment = Encoding.hashPayment(DOMAIN, Encoding.hashTransfer(id, identity, pending), pending);
+        PaymentId payment = Encoding.hashPayment(
+            DOMAIN, Encoding.hashTransfer(id, identity, pending.amount, pending.fromA), pending
+        );
         if (outcomeOf(payment) != Outcome.NONE) return;
         Outcome outcome = _outcomeOfPhase(pending.phase);
         PartySignature.verify(identity, Encoding.recordDigest(DOMAIN, id, payment, outcome), signature);
@@ -192,8 +194,9 @@ contract PaymentChannels is IPaymentChannels, ReentrancyGuardTransient {
         PaymentId payment;
         for (uint256 i = 0; i < count; ++i) {
             Pending calldata pending = exit.pending[i];
-            payment = _nextPayment(id, exit.identity, pending, payment);
             (uint128 amount, bool fromA, uint8 phase) = (pending.amount, pending.fromA, pending.phase);
+            bytes32 leaf = Encoding.hashTransfer(id, exit.identity, amount, fromA);
+            payment = _requireGreater(Encoding.hashPayment(DOMAIN, leaf, pending), payment);
             hashes[i] = Encoding.hashPending(payment, amount, fromA, phase);
             if (_resolve(payment, phase, how) == Outcome.APPLIED) net = Netting.withTransfer(net, amount, fromA);
         }
@@ -217,8 +220,9 @@ contract PaymentChannels is IPaymentChannels, ReentrancyGuardTransient {
         PaymentId payment;
         for (uint256 i = 0; i < count; ++i) {
             Pending calldata pending = exit.pending[i];
-            payment = _nextPayment(id, exit.identity, pending, payment);
             (uint128 amount, bool fromA, uint8 phase) = (pending.amount, pending.fromA, pending.phase);
+            bytes32 leaf = Encoding.hashTransfer(id, exit.identity, amount, fromA);
+            payment = _requireGreater(Encoding.hashPayment(DOMAIN, leaf, pending), payment);
             _outcomeOfPhase(phase);
             hashes[i] = Encoding.hashPending(payment, amount, fromA, phase);
             entries[i] = ExitPending(payment, amount, fromA, phase);
@@ -259,15 +263,10 @@ contract PaymentChannels is IPaymentChannels, ReentrancyGuardTransient {
         if (count > MAX_PENDING) revert TooManyPending(id, count);
     }
 
-    /// Id of a pending payment, which is to be greater than the one before.
-    function _nextPayment(
-        ChannelId id,
-        ChannelIdentity calldata identity,
-        Pending calldata pending,
-        PaymentId previous
-    ) private view returns (PaymentId payment) {
-        payment = Encoding.hashPayment(DOMAIN, Encoding.hashTransfer(id, identity, pending), pending);
+    /// @return payment if its id is greater than that of the one before
+    function _requireGreater(PaymentId payment, PaymentId previous) private pure returns (PaymentId) {
         if (PaymentId.unwrap(payment) <= PaymentId.unwrap(previous)) revert PendingNotAscending(payment);
+        return payment;
     }
 
     /// The outcome that the payment has, or gets now.

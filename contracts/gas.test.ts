@@ -1,21 +1,24 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Stage, setStage } from './testing/fixture.ts';
-import { type GasTable, gasGoals, measureGas } from './testing/gas.ts';
+/** Gas: the goals, and the snapshot that shows in a diff what a change costs. */
 
-let stage: Stage;
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { type GasSnapshot, type GasTable, gasGoals, gasSnapshotSchema, measureOnFreshChain } from './testing/gas.ts';
+
+let gas: GasSnapshot;
 beforeAll(async () => {
-  stage = await setStage();
+  gas = await measureOnFreshChain();
 });
-afterAll(() => stage.chain.stop());
 
-test('every call stays within its gas goal, and an exit with 400 pending payments within a transaction', async () => {
-  const gas = await measureGas(stage);
-  const over = Object.entries(gas).filter(([name, used]) => used > gasGoals[name as keyof GasTable]);
-  expect(
-    over,
-    `measured: ${Object.entries(gas)
-      .map(([name, used]) => `${name} ${used}`)
-      .join(', ')}`,
-  ).toEqual([]);
-  if (process.env['BARO_GAS'] === '1') console.log(gas);
-}, 120_000);
+test('every call stays within its gas goal, and an exit with 400 pending payments within a transaction', () => {
+  const over = Object.entries(gasGoals).filter(([name, goal]) => gas[name as keyof GasTable] > goal);
+  expect(over, `measured: ${JSON.stringify(gas)}`).toEqual([]);
+});
+
+test('every call costs what the snapshot in the repository says', async () => {
+  const kept = gasSnapshotSchema.parse(
+    JSON.parse(await readFile(join(import.meta.dirname, 'gas-snapshot.json'), 'utf8')),
+  );
+  const hint = 'The gas of the contract changed. If that is meant, run "npm run gas -- --update" and commit the file.';
+  expect(gas, hint).toEqual(kept);
+});

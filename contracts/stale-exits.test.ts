@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { toHex } from '../enclave/core/codec.ts';
 import { exitDigest } from '../enclave/core/encoding.ts';
-import { bytes32, type Hex } from '../enclave/core/ids.ts';
+import { bytes32 } from '../enclave/core/ids.ts';
 import type { PaymentChannels, SignedExit, StaleTerms } from './payment-channels.ts';
 import {
   type ExitTerms,
@@ -129,7 +129,7 @@ test('refusals of stale exits are told in words', async () => {
   // Nor can either pass for the other.
   await expect(channels.eject([{ ...exit, stale: false }])).rejects.toMatchObject({ code: 'InvalidSignature' });
   await expect(channels.close(exit)).rejects.toMatchObject({ code: 'InvalidSignature' });
-  await expect(channels.submitStale([{ ...exit, signature: '0x' as Hex }])).rejects.toMatchObject({
+  await expect(channels.submitStale([{ ...exit, signature: '0x' }])).rejects.toMatchObject({
     code: 'InvalidSignature',
   });
   await expect(channels.finalizeStale([termsOf(exit, [])])).rejects.toMatchObject({ code: 'NoStaleExit' });

@@ -11,7 +11,8 @@ import {Outcome, PaymentId, Pending} from "../types/Exit.sol";
 /// Equal byte for byte to enclave/core/encoding.ts (shared vectors: contracts/vectors.json). Every id and digest hangs
 /// on the domain separator, so nothing signed for one contract or chain means anything to another. Ids and what is hashed
 /// for each pending payment are laid out by hand above the free memory pointer, which stays where it is: an exit with
-/// 400 of them would otherwise pay for memory that nobody reads again.
+/// 400 of them would otherwise pay for memory that nobody reads again. Fields are read where the ABI puts them, and
+/// nothing but their own bytes: what calldata has beside them changes no id, and is not read.
 library Encoding {
     bytes32 private constant DOMAIN_TYPE =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
@@ -30,41 +31,36 @@ library Encoding {
     }
 
     function hashIdentity(bytes32 domain, ChannelIdentity calldata identity) internal pure returns (ChannelId id) {
-        (address partyA, address partyB) = (identity.partyA, identity.partyB);
-        (address payoutA, address payoutB) = (identity.payoutA, identity.payoutB);
-        (address token, uint32 challengePeriod, bytes16 salt) =
-            (identity.token, identity.challengePeriod, identity.salt);
         // abi.encodePacked(domain, partyA, partyB, payoutA, payoutB, token, challengePeriod, salt)
         assembly ("memory-safe") {
             let packed := mload(0x40)
             mstore(packed, domain)
-            mstore(add(packed, 32), shl(96, partyA))
-            mstore(add(packed, 52), shl(96, partyB))
-            mstore(add(packed, 72), shl(96, payoutA))
-            mstore(add(packed, 92), shl(96, payoutB))
-            mstore(add(packed, 112), shl(96, token))
-            mstore(add(packed, 132), shl(224, challengePeriod))
-            mstore(add(packed, 136), salt)
+            mstore(add(packed, 32), shl(96, calldataload(identity)))
+            mstore(add(packed, 52), shl(96, calldataload(add(identity, 0x20))))
+            mstore(add(packed, 72), shl(96, calldataload(add(identity, 0x40))))
+            mstore(add(packed, 92), shl(96, calldataload(add(identity, 0x60))))
+            mstore(add(packed, 112), shl(96, calldataload(add(identity, 0x80))))
+            mstore(add(packed, 132), shl(224, calldataload(add(identity, 0xa0))))
+            mstore(add(packed, 136), calldataload(add(identity, 0xc0)))
             id := keccak256(packed, 152)
         }
     }
 
-    /// Leaf of the transfer that `pending` says crosses the channel. Its 108 bytes are never taken for a node of 64.
-    function hashTransfer(ChannelId id, ChannelIdentity calldata identity, Pending calldata pending)
+    /// Leaf of the transfer that crosses the channel. Its 108 bytes are never taken for a node of 64.
+    /// @param fromA whether partyA, the first word of the identity, pays partyB, the second, or the other way
+    function hashTransfer(ChannelId id, ChannelIdentity calldata identity, uint128 amount, bool fromA)
         internal
         pure
         returns (bytes32 leaf)
     {
-        (address payer, address payee) =
-            pending.fromA ? (identity.partyA, identity.partyB) : (identity.partyB, identity.partyA);
-        (address token, uint128 amount) = (identity.token, pending.amount);
         // abi.encodePacked(id, payer, payee, token, amount)
         assembly ("memory-safe") {
             let packed := mload(0x40)
+            let payee := shl(5, fromA)
             mstore(packed, id)
-            mstore(add(packed, 32), shl(96, payer))
-            mstore(add(packed, 52), shl(96, payee))
-            mstore(add(packed, 72), shl(96, token))
+            mstore(add(packed, 32), shl(96, calldataload(add(identity, xor(payee, 0x20)))))
+            mstore(add(packed, 52), shl(96, calldataload(add(identity, payee))))
+            mstore(add(packed, 72), shl(96, calldataload(add(identity, 0x80))))
             mstore(add(packed, 92), shl(128, amount))
             leaf := keccak256(packed, 108)
         }
@@ -78,14 +74,13 @@ library Encoding {
         returns (PaymentId payment)
     {
         bytes32 root = MerkleProof.processProofCalldata(pending.proof, leaf);
-        (bytes16 nonce, bytes32 invoice, uint64 expiry) = (pending.nonce, pending.invoice, pending.expiry);
         // abi.encodePacked(domain, nonce, invoice, expiry, root)
         assembly ("memory-safe") {
             let packed := mload(0x40)
             mstore(packed, domain)
-            mstore(add(packed, 32), nonce)
-            mstore(add(packed, 48), invoice)
-            mstore(add(packed, 80), shl(192, expiry))
+            mstore(add(packed, 32), calldataload(pending))
+            mstore(add(packed, 48), calldataload(add(pending, 0x20)))
+            mstore(add(packed, 80), shl(192, calldataload(add(pending, 0x40))))
             mstore(add(packed, 88), root)
             payment := keccak256(packed, 120)
         }

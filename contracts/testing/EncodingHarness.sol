@@ -20,7 +20,7 @@ contract EncodingHarness {
         pure
         returns (bytes32)
     {
-        return Encoding.hashTransfer(id, identity, pending);
+        return Encoding.hashTransfer(id, identity, pending.amount, pending.fromA);
     }
 
     function paymentId(bytes32 domain, bytes32 leaf_, Pending calldata pending) external pure returns (PaymentId) {
