@@ -120,6 +120,7 @@ export class PaymentBook {
       paymentId: null,
       channelId,
       role: incoming ? 'payee' : 'payer',
+      outcome: null,
       fee: 0n,
       invoice: null,
       orderId: null,
@@ -153,6 +154,7 @@ export class PaymentBook {
       paymentId,
       channelId: null,
       ...{ role, phase, token, amount, fee, payer, payee, orderId },
+      outcome: phase === 'RESOLVED' ? outcomeOf(payment) : null,
       invoice: isZero ? null : invoice,
       description: this.#descriptions.get(invoice) ?? '',
       hops: hopsOf(payment),
@@ -176,6 +178,12 @@ export class PaymentBook {
     }
     this.#saving = null;
   }
+}
+
+/** All of a payment happens or nothing: what was applied on one channel was applied. */
+function outcomeOf({ transfers }: PaymentView): Outcome | null {
+  const outcomes = transfers.map((transfer) => transfer.resolved);
+  return outcomes.includes('APPLIED') ? 'APPLIED' : outcomes.includes('VOID') ? 'VOID' : null;
 }
 
 /** Channels on a simple path. */

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { bytes32, channelId, identity, NATIVE, paymentId } from '../../enclave/core/ids.ts';
 import { MAX_AMOUNT } from '../../enclave/core/limits.ts';
 import { Database } from '../database.ts';
-import type { Journal, PaymentSaved } from './journal.ts';
+import type { InvoiceSaved, Journal, OrderEntry, OrderOutcome, PaymentSaved } from './journal.ts';
 import { MemoryJournal } from './memory-journal.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
 
@@ -21,6 +21,7 @@ const payment = (number: number, change: Partial<PaymentSaved> = {}): PaymentSav
   channelId: null,
   role: 'payer',
   phase: 'PRE-UPDATE',
+  outcome: null,
   token: NATIVE,
   amount: 1_000n + BigInt(number),
   fee: null,
@@ -31,6 +32,22 @@ const payment = (number: number, change: Partial<PaymentSaved> = {}): PaymentSav
   description: "coffee, «ünïcode» and 'quotes'",
   hops: 3,
   updatedAt: 1_700_000_000_000 + number,
+  ...change,
+});
+const invoice = (number: number, change: Partial<InvoiceSaved> = {}): InvoiceSaved => ({
+  ...{ hash: bytes32(word(number)), text: 'baro:AA', token: NATIVE, amount: MAX_AMOUNT, expiry: 1_700_000_000 },
+  ...{ description: 'tea', orderNumber: null, cashier: null, createdAt: 1_700_000_000_000 + number },
+  ...change,
+});
+const order = (number: number, change: Partial<OrderEntry> = {}): OrderEntry => ({
+  orderId: bytes32(word(number)),
+  key: null,
+  parameters: '{}',
+  order: {
+    ...{ orderId: bytes32(word(number)), payer: identity(name(1)), payee: identity(name(2)), token: NATIVE },
+    ...{ amount: MAX_AMOUNT, maxFee: 5n, invoice: bytes32(word(0)), expiry: 1_700_000_000 },
+  },
+  ...{ handoverUrl: null, refundOf: null, outcome: null, createdAt: 9 },
   ...change,
 });
 const cursorAt = (blockNumber: number) => ({
@@ -78,6 +95,8 @@ describe.each(Object.entries(journals))('a journal in %s', (_, open) => {
     expect(entries[1]).toEqual({
       ...payment(1, { phase: 'DONE', fee: 7n, updatedAt: 1_700_000_002_000 }),
       sequence: entries[1]?.sequence,
+      revision: entries[1]?.revision,
+      ...{ orderNumber: null, cashier: null, refundOf: null },
       createdAt: 1_700_000_000_001,
     });
     await journal.close();
@@ -94,6 +113,80 @@ describe.each(Object.entries(journals))('a journal in %s', (_, open) => {
     const [entry] = await journal.payments({ limit: 1, before: null });
     expect([entry?.amount, entry?.fee]).toEqual([MAX_AMOUNT, 2n ** 64n + 1n]);
     expect(await journal.deposits()).toEqual([{ channelId: word(7), side: 'B', total: MAX_AMOUNT }]);
+    await journal.close();
+  });
+
+  it('tells what changed since a revision, each payment once and as it is now', async () => {
+    const journal = await open();
+    await journal.savePayments([payment(1), payment(2), payment(3)]);
+    const seen = await journal.changes({ after: 0, limit: 2 });
+    expect(seen.map((entry) => entry.key)).toEqual([word(1), word(2)]);
+    await journal.savePayments([payment(2, { phase: 'POST-UPDATE' }), payment(1, { phase: 'DONE' })]);
+    const after = seen.at(-1)?.revision ?? 0;
+    const news = await journal.changes({ after, limit: 10 });
+    expect(news.map((entry) => `${entry.key.slice(0, 4)} ${entry.phase}`)).toEqual([
+      '0x03 PRE-UPDATE',
+      '0x02 POST-UPDATE',
+      '0x01 DONE',
+    ]);
+    expect(await journal.changes({ after: news.at(-1)?.revision ?? 0, limit: 10 })).toEqual([]);
+    await journal.close();
+  });
+
+  it('finds a payment by its key and by its number, and keeps what the chain decided', async () => {
+    const journal = await open();
+    await journal.savePayments([payment(1), payment(2, { phase: 'RESOLVED', outcome: 'VOID' })]);
+    const second = await journal.payment({ key: word(2) });
+    expect(second).toMatchObject({ phase: 'RESOLVED', outcome: 'VOID' });
+    expect(await journal.payment({ sequence: second?.sequence ?? 0 })).toEqual(second);
+    expect(await journal.payment({ key: word(9) })).toBeNull();
+    await journal.close();
+  });
+
+  it('keeps invoices with the merchant’s own number, and shows it with the payment', async () => {
+    const journal = await open();
+    await journal.saveInvoice(invoice(1, { orderNumber: 'A-17', cashier: 'till 2' }));
+    await journal.saveInvoice(invoice(2));
+    await journal.saveInvoice(invoice(3, { orderNumber: 'A-17' }));
+    await journal.markCancelled({ hash: bytes32(word(2)), at: 5 });
+    expect((await journal.invoices({ limit: 2, before: null })).map((each) => each.hash)).toEqual([word(3), word(2)]);
+    expect(await journal.invoice({ hash: bytes32(word(2)) })).toMatchObject({ cancelledAt: 5, amount: MAX_AMOUNT });
+    expect(await journal.invoice({ orderNumber: 'A-17' })).toMatchObject({ hash: word(3), cancelledAt: null });
+    await journal.savePayments([
+      payment(1, { role: 'payee', invoice: bytes32(word(1)) }),
+      payment(2, { role: 'payer', invoice: bytes32(word(1)) }),
+    ]);
+    const [paid, received] = await journal.payments({ limit: 2, before: null });
+    expect(received).toMatchObject({ orderNumber: 'A-17', cashier: 'till 2' });
+    expect(paid).toMatchObject({ orderNumber: null, cashier: null });
+    await journal.close();
+  });
+
+  it('keeps an order with its key until its outcome is known, and afterwards', async () => {
+    const journal = await open();
+    await journal.saveOrder(order(1, { key: 'monday' }));
+    await journal.saveOrder(order(2, { refundOf: paymentId(word(7)) }));
+    expect(await journal.order({ key: 'monday' })).toEqual(order(1, { key: 'monday' }));
+    expect((await journal.openOrders()).map((each) => each.orderId)).toEqual([word(1), word(2)]);
+    const outcome: OrderOutcome = {
+      kind: 'result',
+      result: {
+        ...{
+          paymentId: paymentId(word(3)),
+          orderId: bytes32(word(1)),
+          status: 'complete',
+          amount: MAX_AMOUNT,
+          fee: 7n,
+        },
+        ...{ hops: 3, ms: 5, phases: [], reason: null },
+      },
+    };
+    await journal.saveOutcome({ orderId: bytes32(word(1)), outcome });
+    expect((await journal.order({ orderId: bytes32(word(1)) }))?.outcome).toEqual(outcome);
+    expect((await journal.openOrders()).map((each) => each.orderId)).toEqual([word(2)]);
+    await journal.savePayments([payment(4, { orderId: bytes32(word(2)) }), payment(5)]);
+    const refunds = await journal.refundsOf(paymentId(word(7)));
+    expect(refunds.map((each) => [each.key, each.refundOf])).toEqual([[word(4), word(7)]]);
     await journal.close();
   });
 

@@ -45,6 +45,39 @@ const STEPS: readonly string[] = [
      seen_at integer not null
    );
    create index peers_by_time on peers (seen_at);`,
+  `alter table payments add column revision integer not null default 0;
+   alter table payments add column outcome text;
+   update payments set revision = sequence;
+   create index payments_by_revision on payments (revision);
+   create index payments_by_order on payments (order_id);
+   create table invoices (
+     sequence integer primary key autoincrement,
+     hash text not null unique,
+     text text not null,
+     token text not null,
+     amount text not null,
+     expiry integer not null,
+     description text not null,
+     order_number text,
+     cashier text,
+     cancelled_at integer,
+     created_at integer not null
+   );
+   create index invoices_by_number on invoices (order_number);
+   create index invoices_by_time on invoices (created_at);
+   create table orders (
+     sequence integer primary key autoincrement,
+     order_id text not null unique,
+     key text unique,
+     parameters text not null,
+     content text not null,
+     handover_url text,
+     refund_of text,
+     outcome text,
+     created_at integer not null
+   );
+   create index orders_by_refund on orders (refund_of);
+   create index open_orders on orders (sequence) where outcome is null;`,
 ];
 
 /** @throws TerminalRefusal DATA_CORRUPT where a newer version wrote the file */

@@ -4,48 +4,48 @@ import type { Address, Bytes32, ChannelId, Identity, PaymentId } from '../../enc
 import { Database, databaseRefusal } from '../database.ts';
 import {
   type ChainProgress,
+  type InvoiceEntry,
+  type InvoiceSaved,
   type Journal,
   type KnownPeer,
   MAX_HISTORY_PAGE,
+  type OrderEntry,
+  type OrderOutcome,
   type PaymentHistoryEntry,
   type PaymentSaved,
   type ReportedDeposit,
   type StoredCursor,
 } from './journal.ts';
 import { migrate } from './migrations.ts';
-
-interface PaymentRow {
-  sequence: number;
-  key: string;
-  kind: 'round' | 'direct';
-  payment_id: PaymentId | null;
-  channel_id: ChannelId | null;
-  role: PaymentHistoryEntry['role'];
-  phase: PaymentHistoryEntry['phase'];
-  token: Address;
-  amount: string;
-  fee: string | null;
-  payer: Identity;
-  payee: Identity | null;
-  invoice: Bytes32 | null;
-  order_id: Bytes32 | null;
-  description: string;
-  hops: number;
-  created_at: number;
-  updated_at: number;
-}
+import {
+  type InvoiceRow,
+  invoiceOf,
+  type OrderRow,
+  orderOf,
+  orderToText,
+  outcomeToText,
+  type PaymentRow,
+  paymentOf,
+} from './rows.ts';
 
 const SAVE_PAYMENTS = `
-  insert into payments (key, kind, payment_id, channel_id, role, phase, token, amount, fee, payer, payee, invoice,
-                        order_id, description, hops, created_at, updated_at)
-  select value ->> 'key', value ->> 'kind', value ->> 'paymentId', value ->> 'channelId', value ->> 'role',
+  insert into payments (revision, outcome, key, kind, payment_id, channel_id, role, phase, token, amount, fee, payer,
+                        payee, invoice, order_id, description, hops, created_at, updated_at)
+  select (select coalesce(max(revision), 0) from payments) + json_each.key + 1, value ->> 'outcome', value ->> 'key', value ->> 'kind', value ->> 'paymentId', value ->> 'channelId', value ->> 'role',
          value ->> 'phase', value ->> 'token', value ->> 'amount', value ->> 'fee', value ->> 'payer',
          value ->> 'payee', value ->> 'invoice', value ->> 'orderId', value ->> 'description', value ->> 'hops',
          value ->> 'updatedAt', value ->> 'updatedAt'
   from json_each(?) where true
-  on conflict (key) do update set phase = excluded.phase, amount = excluded.amount,
+  on conflict (key) do update set revision = excluded.revision, phase = excluded.phase, amount = excluded.amount,
+    outcome = coalesce(excluded.outcome, outcome),
     fee = coalesce(excluded.fee, fee), payee = coalesce(excluded.payee, payee), updated_at = excluded.updated_at,
     description = case when excluded.description = '' then description else excluded.description end`;
+
+/** With what only the invoice and the order know. */
+const SELECT_PAYMENTS = `
+  select payments.*, invoices.order_number, invoices.cashier, orders.refund_of from payments
+  left join invoices on payments.role = 'payee' and invoices.hash = payments.invoice
+  left join orders on orders.order_id = payments.order_id`;
 
 const SAVE_DEPOSITS = `
   insert into deposits (channel_id, side, total)
@@ -53,6 +53,16 @@ const SAVE_DEPOSITS = `
   on conflict (channel_id, side) do update set total = excluded.total`;
 
 const SAVE_SETTLED = 'insert or ignore into settlements (channel_id) select value from json_each(?)';
+
+const SAVE_INVOICE = `
+  insert into invoices (hash, text, token, amount, expiry, description, order_number, cashier, created_at)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const SAVE_ORDER = `
+  insert into orders (order_id, key, parameters, content, handover_url, refund_of, outcome, created_at)
+  values (?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const pageSize = (limit: number): number => Math.max(1, Math.min(limit, MAX_HISTORY_PAGE));
 
 /** JSON has no bigint: money crosses as decimal text. */
 const toJson = (rows: readonly object[]): string =>
@@ -97,14 +107,105 @@ export class SqliteJournal implements Journal {
   }
 
   async payments(page: { limit: number; before: number | null }): Promise<PaymentHistoryEntry[]> {
-    const limit = Math.max(1, Math.min(page.limit, MAX_HISTORY_PAGE));
+    const limit = pageSize(page.limit);
     const rows = await this.#work(() =>
-      this.#database.all<PaymentRow>('select * from payments where sequence < ? order by sequence desc limit ?', [
-        page.before ?? Number.MAX_SAFE_INTEGER,
-        limit,
+      this.#database.all<PaymentRow>(
+        `${SELECT_PAYMENTS} where payments.sequence < ? order by payments.sequence desc limit ?`,
+        [page.before ?? Number.MAX_SAFE_INTEGER, limit],
+      ),
+    );
+    return rows.map(paymentOf);
+  }
+
+  async changes(page: { limit: number; after: number }): Promise<PaymentHistoryEntry[]> {
+    const rows = await this.#work(() =>
+      this.#database.all<PaymentRow>(
+        `${SELECT_PAYMENTS} where payments.revision > ? order by payments.revision limit ?`,
+        [page.after, pageSize(page.limit)],
+      ),
+    );
+    return rows.map(paymentOf);
+  }
+
+  async payment(by: { key: string } | { sequence: number }): Promise<PaymentHistoryEntry | null> {
+    const [column, value] = 'key' in by ? ['key', by.key] : ['sequence', by.sequence];
+    const [row] = await this.#work(() =>
+      this.#database.all<PaymentRow>(`${SELECT_PAYMENTS} where payments.${column} = ?`, [value]),
+    );
+    return row ? paymentOf(row) : null;
+  }
+
+  async refundsOf(paymentId: PaymentId): Promise<PaymentHistoryEntry[]> {
+    const rows = await this.#work(() =>
+      this.#database.all<PaymentRow>(
+        `${SELECT_PAYMENTS} where orders.refund_of = ? order by payments.sequence limit ?`,
+        [paymentId, MAX_HISTORY_PAGE],
+      ),
+    );
+    return rows.map(paymentOf);
+  }
+
+  saveInvoice(invoice: InvoiceSaved): Promise<void> {
+    const { hash, text, token, amount, expiry, description, orderNumber, cashier, createdAt } = invoice;
+    return this.#work(() =>
+      this.#database.run(SAVE_INVOICE, [
+        ...[hash, text, token, amount.toString(), expiry, description, orderNumber, cashier, createdAt],
       ]),
     );
-    return rows.map(entryOf);
+  }
+
+  markCancelled({ hash, at }: { hash: Bytes32; at: number }): Promise<void> {
+    return this.#work(() => this.#database.run('update invoices set cancelled_at = ? where hash = ?', [at, hash]));
+  }
+
+  async invoice(by: { hash: Bytes32 } | { orderNumber: string }): Promise<InvoiceEntry | null> {
+    const [column, value] = 'hash' in by ? ['hash', by.hash] : ['order_number', by.orderNumber];
+    const [row] = await this.#work(() =>
+      this.#database.all<InvoiceRow>(`select * from invoices where ${column} = ? order by sequence desc limit 1`, [
+        value,
+      ]),
+    );
+    return row ? invoiceOf(row) : null;
+  }
+
+  async invoices(page: { limit: number; before: number | null }): Promise<InvoiceEntry[]> {
+    const rows = await this.#work(() =>
+      this.#database.all<InvoiceRow>('select * from invoices where sequence < ? order by sequence desc limit ?', [
+        page.before ?? Number.MAX_SAFE_INTEGER,
+        pageSize(page.limit),
+      ]),
+    );
+    return rows.map(invoiceOf);
+  }
+
+  saveOrder(entry: OrderEntry): Promise<void> {
+    const { orderId, key, parameters, order, handoverUrl, refundOf, outcome, createdAt } = entry;
+    const result = outcome === null ? null : outcomeToText(outcome);
+    return this.#work(() =>
+      this.#database.run(SAVE_ORDER, [
+        ...[orderId, key, parameters, orderToText(order), handoverUrl, refundOf, result, createdAt],
+      ]),
+    );
+  }
+
+  saveOutcome({ orderId, outcome }: { orderId: Bytes32; outcome: OrderOutcome }): Promise<void> {
+    const text = outcomeToText(outcome);
+    return this.#work(() => this.#database.run('update orders set outcome = ? where order_id = ?', [text, orderId]));
+  }
+
+  async order(by: { key: string } | { orderId: Bytes32 }): Promise<OrderEntry | null> {
+    const [column, value] = 'key' in by ? ['key', by.key] : ['order_id', by.orderId];
+    const [row] = await this.#work(() =>
+      this.#database.all<OrderRow>(`select * from orders where ${column} = ?`, [value]),
+    );
+    return row ? orderOf(row) : null;
+  }
+
+  async openOrders(): Promise<OrderEntry[]> {
+    const rows = await this.#work(() =>
+      this.#database.all<OrderRow>('select * from orders where outcome is null order by sequence'),
+    );
+    return rows.map(orderOf);
   }
 
   async cursor(): Promise<StoredCursor | null> {
@@ -174,27 +275,4 @@ export class SqliteJournal implements Journal {
   async close(): Promise<void> {
     await this.#work(() => this.#database.close());
   }
-}
-
-function entryOf(row: PaymentRow): PaymentHistoryEntry {
-  return {
-    sequence: row.sequence,
-    kind: row.kind,
-    key: row.key,
-    paymentId: row.payment_id,
-    channelId: row.channel_id,
-    role: row.role,
-    phase: row.phase,
-    token: row.token,
-    amount: BigInt(row.amount),
-    fee: row.fee === null ? null : BigInt(row.fee),
-    payer: row.payer,
-    payee: row.payee,
-    invoice: row.invoice,
-    orderId: row.order_id,
-    description: row.description,
-    hops: row.hops,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-  };
 }
