@@ -1,6 +1,6 @@
 /** Agreeing to channels and crediting deposits (PROTOCOL.md section 3, "Open" and "Deposit credit"). */
 
-import { sentBy, viewChannel } from './channel.ts';
+import { viewChannel, wouldOverflow } from './channel.ts';
 import { type ChannelIdentity, otherSide, partyOf, type Side } from './channel-identity.ts';
 import { type Decider, type Decision, decided, refused } from './decision.ts';
 import { hashChannelIdentity } from './encoding.ts';
@@ -128,7 +128,7 @@ export const direct: Decider<'direct'> = (state, command) => {
   const wrong = whyNotUsable(channel);
   if (wrong) return refused(wrong.code, wrong.message);
   const view = viewChannel(state, channel);
-  if (amount < 1n || sentBy(channel.own) + amount > MAX_AMOUNT) {
+  if (amount < 1n || wouldOverflow(channel.own, view.pendingOut + amount)) {
     return refused(
       'AMOUNT_OUT_OF_RANGE',
       'The amount must be at least 1 base unit, and all that was ever sent below 2^128.',

@@ -142,6 +142,21 @@ describe('a direct payment', () => {
     expect(await network.channel(0, hop.channelId)).toMatchObject({ ownBalance: 997n, directUnacknowledged: 0 });
   });
 
+  it('keeps room in the counters for what is pending the same way', async () => {
+    const half = MAX_AMOUNT / 2n;
+    const { network, hop, a } = await pair({ a: half, b: half });
+    await network.relay(0, directCommand(hop, half));
+    await network.relay(1, directCommand(hop, MAX_AMOUNT - 1n));
+    const terms = await network.order({ payer: 0, payee: 1 }, half, [transfer(hop, 'A', half)]);
+    const answers = await network.prepareAll(terms);
+    expect(answers.map((answer) => answer.kind)).toEqual(['prepared', 'prepared']);
+    expect(await a.run(directCommand(hop, 2n))).toMatchObject({ code: 'AMOUNT_OUT_OF_RANGE' });
+    await network.driveAll('complete', terms, await network.driveAll('update', terms, answers));
+    await network.relay(0, directCommand(hop, 1n));
+    expect(await a.run(directCommand(hop, 1n))).toMatchObject({ code: 'AMOUNT_OUT_OF_RANGE' });
+    expect((await a.expect('exit', { kind: 'close', channelId: hop.channelId })).exit.sentA).toBe(MAX_AMOUNT);
+  });
+
   it('refuses more than can be spent, and nothing at all', async () => {
     const { a, hop } = await pair();
     expect(await a.run(directCommand(hop, 1001n))).toMatchObject({ code: 'NOT_ENOUGH_BALANCE' });

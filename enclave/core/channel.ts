@@ -64,7 +64,7 @@ export function spendable(state: State, channel: Channel): bigint {
   return free > 0n ? free : 0n;
 }
 
-/** True where one more amount would take a cumulative counter past uint128. */
+/** True where `more` (with all that is pending the same way) would take a cumulative counter past uint128. */
 export const wouldOverflow = (sums: Sums, more: bigint): boolean => sentBy(sums) + more > MAX_AMOUNT;
 
 export function viewChannel(state: State, channel: Channel): ChannelView {

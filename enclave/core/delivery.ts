@@ -2,7 +2,7 @@
 
 import { messageTo, noPeer, whyNotUsable } from './agreement.ts';
 import type { Change } from './changes.ts';
-import { wouldOverflow } from './channel.ts';
+import { pendingSums, wouldOverflow } from './channel.ts';
 import { decode, MalformedBytes } from './codec.ts';
 import { type Decider, type Decision, decided, refused } from './decision.ts';
 import type { Notice } from './interface.ts';
@@ -85,7 +85,8 @@ function takeDirect(state: State, channel: Channel, body: Body<'direct'>): Decis
       `Direct payment ${channel.directReceived + 1} comes next; ask the peer to send it again.`,
     );
   }
-  if (wouldOverflow(channel.theirs, amount)) return refused('AMOUNT_OUT_OF_RANGE', 'A counter would pass 2^128.');
+  if (wouldOverflow(channel.theirs, pendingSums(state, channelId).in + amount))
+    return refused('AMOUNT_OUT_OF_RANGE', 'A counter would pass 2^128.');
   const notice: Notice = { kind: 'directReceived', channelId, sequence, amount, reference };
   return decided({ kind: 'delivered', replies, notice }, { kind: 'directReceived', channelId, amount });
 }
