@@ -45,6 +45,7 @@ import {
   MAX_TRANSFERS,
 } from './limits.ts';
 import { invoiceCodec, orderCodec, ownerPolicyCodec, signedInvoiceCodec } from './order.ts';
+import { signedReceiptCodec } from './receipt.ts';
 import { stepAnswerCodec, stepCodec } from './round-messages.ts';
 import { introductionCodec } from './wire.ts';
 
@@ -98,6 +99,8 @@ export const commandCodec = union({
   cancelInvoice: [14, struct({ hash: bytes32Codec })],
   /** One step of a payment round. → step */
   step: [15, struct({ step: stepCodec })],
+  /** Signs for third parties that a payment is DONE here; only while the enclave remembers it. → receipt */
+  receipt: [26, struct({ paymentId: paymentIdCodec })],
   /** Signs the outcome that this terminal's phase stands for, for the contract (section 5, record). → record */
   record: [16, struct({ paymentId: paymentIdCodec })],
   /** Signs the exit of a channel, for good, also of one that was never agreed but names an own address (section 5). → exit */
@@ -260,6 +263,7 @@ export const resultCodec = union({
   payments: [13, struct({ payments: list(paymentViewCodec, MAX_CHANNELS * MAX_PENDING_CONTRACT) })],
   orders: [14, struct({ orders: list(orderViewCodec, MAX_ORDERS) })],
   invoices: [15, struct({ invoices: list(invoiceViewCodec, MAX_INVOICES) })],
+  receipt: [17, struct({ signed: signedReceiptCodec })],
   /** Nothing has changed; `code` is stable, `message` says why and what to do next. */
   refused: [16, struct({ code: text(64), message: text(512) })],
 });

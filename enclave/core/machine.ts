@@ -11,7 +11,7 @@ import { deliver } from './delivery.ts';
 import type { Command, Result } from './interface.ts';
 import { close, consent, exit, record, settled } from './leaving.ts';
 import { cancelInvoice, cancelOrder, invoice, listInvoices, listOrders, order } from './orders.ts';
-import { listPayments, step } from './round.ts';
+import { listPayments, receipt, step } from './round.ts';
 import {
   deriveAddress,
   introduce,
@@ -88,6 +88,8 @@ function decide(state: State, command: Command, around: Surroundings): Decision 
       return cancelInvoice(state, command, around);
     case 'step':
       return step(state, command, around);
+    case 'receipt':
+      return receipt(state, command, around);
     case 'record':
       return record(state, command, around);
     case 'exit':

@@ -13,6 +13,7 @@ import {
 import { hashPayment } from './encoding.ts';
 import { bytes16, NATIVE, ZERO_32 } from './ids.ts';
 import type { PaymentTerms } from './payment-terms.ts';
+import { isSignedReceipt } from './receipt.ts';
 import type { StepAnswer } from './round-messages.ts';
 
 const kinds = (answers: StepAnswer[]): string[] => answers.map((answer) => answer.kind);
@@ -173,6 +174,21 @@ describe('a payment round', () => {
       kind: 'rejected',
       reason: 'CANCELLED',
     });
+  });
+
+  it('signs receipts for third parties once it is DONE, not before', async () => {
+    const { network, route } = await line(3);
+    const terms = await network.order({ payer: 0, payee: 2 }, 5n, route(5n));
+    const { terminal, identity } = network.at(2);
+    const command = { kind: 'receipt' as const, paymentId: hashPayment(DOMAIN, terms) };
+    expect(await terminal.run(command)).toMatchObject({ kind: 'refused', code: 'NOT_DONE' });
+    await network.pay(terms);
+    const { signed } = await terminal.expect('receipt', command);
+    const { identity: payer } = network.at(0);
+    expect(signed.receipt).toMatchObject({ signer: identity, role: 'payee', amount: 5n, payer, payee: identity });
+    expect(isSignedReceipt(DOMAIN, signed)).toBe(true);
+    expect(isSignedReceipt(DOMAIN, { ...signed, receipt: { ...signed.receipt, amount: 6n } })).toBe(false);
+    expect(isSignedReceipt(DOMAIN, { ...signed, receipt: { ...signed.receipt, signer: payer } })).toBe(false);
   });
 
   it('pays an order once, whatever the hub proposes', async () => {

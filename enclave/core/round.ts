@@ -5,12 +5,14 @@
  * whatever its log names. Balances in an answer are those after the step.
  */
 
-import { type Decider, type Decision, decided } from './decision.ts';
+import { type Decider, type Decision, decided, refused } from './decision.ts';
 import { hashPayment } from './encoding.ts';
 import { equalBytes } from './hash.ts';
 import type { PaymentId } from './ids.ts';
+import { sign } from './keys.ts';
 import { MAX_TRANSFERS } from './limits.ts';
 import { cancel, prepare } from './preparation.ts';
+import { receiptDigest } from './receipt.ts';
 import {
   abortedAnswer,
   answered,
@@ -147,3 +149,15 @@ function doneAnswer(state: State, asked: Step, payment: Evident) {
 
 export const listPayments: Decider<'listPayments'> = (state) =>
   decided({ kind: 'payments', payments: [...state.payments.values()].map(({ about }) => copyView(about)) });
+
+export const receipt: Decider<'receipt'> = (state, command) => {
+  const about = state.tombstones.get(command.paymentId)?.about;
+  if (about?.phase !== 'DONE') {
+    return refused('NOT_DONE', 'Only a payment that is DONE here, and not forgotten since, gets a receipt.');
+  }
+  const { paymentId, role, token, amount, payer, payee, invoice } = about;
+  const signer = state.keyRing.identity;
+  const written = { signer, role, paymentId, token, amount, payer, payee, invoice, issuedAt: state.clock };
+  const signature = sign(receiptDigest(state.deployment.domain, written), state.keyRing.identityKey);
+  return decided({ kind: 'receipt', signed: { receipt: written, signature } });
+};

@@ -41,6 +41,7 @@ interface ResultKinds {
   invoice: 'invoice';
   cancelInvoice: 'ok';
   step: 'step';
+  receipt: 'receipt';
   record: 'record';
   exit: 'exit';
   close: 'exit';
