@@ -22,6 +22,7 @@ export type {
   PayResult,
   PayTarget,
   Proposal,
+  RouteQuote,
   TerminalEvents,
   TerminalOptions,
   TokenBalance,

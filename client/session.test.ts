@@ -143,6 +143,30 @@ describe('a session', () => {
     expect(audienceOf(url)).toBe(audience);
   });
 
+  it('asks what a payment would take, and tells answers apart', async () => {
+    const alice = new Party(1);
+    await alice.session.receive(welcome);
+    const wish = { payee: new Party(2).identity, token: NATIVE, amount: 5n };
+    const [first, second] = [alice.session.quote(wish), alice.session.quote({ ...wish, amount: 6n })];
+    const refused = expect(second).rejects.toMatchObject({ code: 'NO_ROUTE', message: 'why' });
+    const [one, two] = alice.heard('routeRequest');
+    if (one?.kind !== 'routeRequest' || two?.kind !== 'routeRequest') throw new Error('nothing was asked');
+    expect([one, two]).toMatchObject([wish, { ...wish, amount: 6n }]);
+    const none = { hops: 0, fee: 0n, expectedMs: 0 };
+    const quoted = { hops: 3, fee: 2n, expectedMs: 130 };
+    await alice.session.receive([
+      { kind: 'routeQuote', requestId: two.requestId, code: 'NO_ROUTE', message: 'why', ...none },
+      { kind: 'routeQuote', requestId: one.requestId, code: '', message: '', ...quoted },
+      // Answers to nothing are nobody's.
+      { kind: 'routeQuote', requestId: one.requestId, code: '', message: '', ...quoted },
+    ]);
+    await refused;
+    expect(await first).toEqual(quoted);
+    const lost = expect(alice.session.quote(wish)).rejects.toMatchObject({ code: 'HUB_UNREACHABLE' });
+    alice.session.disconnected();
+    await lost;
+  });
+
   it('tells a hub of another chain nothing', async () => {
     const alice = new Party(1);
     await alice.session.receive([{ kind: 'challenge', chainId: 2n, contract, challenge: CHALLENGE }]);

@@ -17,6 +17,7 @@ import type { Step, StepAnswer } from '../enclave/core/round-messages.ts';
 import type { HubMessage, Profile, TerminalMessage } from '../enclave/core/wire.ts';
 import { Acquaintances, type Found } from './acquaintance.ts';
 import type { EnclavePort } from './enclave-port.ts';
+import { Quotes, type RouteQuote, type RouteWish } from './quotes.ts';
 import { codeOf, messageOf } from './refusal.ts';
 
 type Message<K extends HubMessage['kind']> = Extract<HubMessage, { kind: K }>;
@@ -58,6 +59,7 @@ export interface SessionPorts {
 export class Session {
   readonly #ports: SessionPorts;
   readonly #peers: Acquaintances;
+  readonly #quotes = new Quotes();
   /** Proposals under way: messages of their senders wait for them, so that an agreement finds its channel. */
   readonly #proposals = new Map<Identity, Promise<void>>();
   #welcome = false;
@@ -75,6 +77,7 @@ export class Session {
   disconnected(): void {
     this.#welcome = false;
     this.#peers.disconnected();
+    this.#quotes.disconnected();
   }
 
   /** Carries out one frame of the hub. Never rejects; what cannot be done is told as trouble. */
@@ -86,6 +89,11 @@ export class Session {
   /** @throws TerminalRefusal UNKNOWN_PEER, HUB_UNREACHABLE, and what the enclave refuses */
   lookup(identity: Identity): Promise<Found> {
     return this.#peers.lookup(identity);
+  }
+
+  /** What a payment would take now. @throws TerminalRefusal with the hub's code, or HUB_UNREACHABLE */
+  quote(wish: RouteWish): Promise<RouteQuote> {
+    return this.#quotes.ask((requestId) => this.#send([{ kind: 'routeRequest', requestId, ...wish }]));
   }
 
   /** Agrees to a channel and proposes it to the peer; the peer's agreement comes as a notice. */
@@ -171,6 +179,9 @@ export class Session {
         return this.#presence(message);
       case 'orderUpdate':
         this.#ports.news(message);
+        return [];
+      case 'routeQuote':
+        this.#quotes.answered(message);
         return [];
     }
   }

@@ -12,6 +12,7 @@ import type { OwnerPolicy } from '../enclave/core/order.ts';
 import type { OrderState } from '../enclave/core/wire.ts';
 import type { EmulatedPlatform } from '../enclave/host/platform.ts';
 import type { PaymentHistoryEntry } from './journal/journal.ts';
+import type { RouteQuote } from './quotes.ts';
 
 /** The part of a pino logger that is used. */
 export interface Logger {
@@ -176,4 +177,4 @@ export interface TerminalEvents {
   trouble: { about: 'hub' | 'chain' | 'disk' | 'enclave' | 'listener'; code: string; message: string };
 }
 
-export type { ChannelView, PaymentHistoryEntry, PaymentView };
+export type { ChannelView, PaymentHistoryEntry, PaymentView, RouteQuote };

@@ -103,6 +103,19 @@ describe('terminals over a hub and a chain', () => {
     expect(change).toEqual([-1_005n, 5n, 1_000n]);
   });
 
+  it('learn what a payment would take before paying it, of an amount and of an invoice', async () => {
+    const quote = await wallet.quote({ payee: merchant.identity, amount: 200n });
+    expect(quote).toEqual({ hops: 2, fee: 5n, expectedMs: 5 });
+    const { text } = await merchant.invoice({ amount: 200n });
+    expect(await wallet.quote({ invoice: text })).toEqual(quote);
+    await expect(wallet.quote({ payee: wallet.identity, amount: 0n })).rejects.toMatchObject({
+      code: 'AMOUNT_OUT_OF_RANGE',
+    });
+    const nobody = identity(`0x${'77'.repeat(20)}`);
+    await expect(wallet.quote({ payee: nobody, amount: 1n })).rejects.toMatchObject({ code: 'UNKNOWN_PAYEE' });
+    await expect(wallet.quote({ invoice: 'baro:nonsense' })).rejects.toMatchObject({ code: 'INVOICE_MALFORMED' });
+  });
+
   it('list what they paid, received and forwarded, with the invoice’s words', async () => {
     const { paymentId } = await payOnce(321n);
     const [paid] = await wallet.payments({ limit: 1 });

@@ -26,6 +26,7 @@ import { ChainView } from './chain/view.ts';
 import { Channels, requireAmount } from './channels.ts';
 import { DirectPayments } from './direct-payments.ts';
 import { Emitter } from './emitter.ts';
+import { decodeInvoice, requireUnexpired } from './invoice-text.ts';
 import { connectSocket } from './node-socket.ts';
 import { Payer } from './payer.ts';
 import { PaymentBook } from './payment-book.ts';
@@ -44,11 +45,13 @@ import type {
   PayOptions,
   PayResult,
   PayTarget,
+  RouteQuote,
   TerminalEvents,
   TerminalOptions,
   TokenBalance,
 } from './terminal-types.ts';
 import { Uplink } from './uplink.ts';
+import { within } from './waiting.ts';
 
 const DEFAULTS = { pollMs: 1_000, hubWaitMs: 10_000, peerWaitMs: 300_000 };
 const MAX_NAME_BYTES = 64;
@@ -204,6 +207,14 @@ export class Terminal {
     return refusing(this.#cashier.pay(target, options));
   }
 
+  /**
+   * What a payment would take now, by the hub's word and without paying; another moment may need another route.
+   * @throws TerminalRefusal with the hub's code where it could not be made now, and HUB_UNREACHABLE
+   */
+  quote(target: PayTarget): Promise<RouteQuote> {
+    return refusing(this.#quote(target));
+  }
+
   /** Pays the peer of one channel without a round; final when the peer's acknowledgement comes as an event. */
   payDirect(request: { channelId: ChannelId; amount: bigint; reference?: Bytes32 }): Promise<{ sequence: number }> {
     requireAmount(request.amount, 'A payment');
@@ -247,6 +258,22 @@ export class Terminal {
     await this.#direct.restore(await this.#channels.list());
     this.#chainView.start();
     await this.#uplink.start();
+  }
+
+  async #quote(target: PayTarget): Promise<RouteQuote> {
+    const { payee, amount, token = NATIVE } = 'invoice' in target ? this.#readInvoice(target.invoice) : target;
+    requireAmount(amount, 'A payment');
+    await this.#uplink.online();
+    const late = (): TerminalRefusal =>
+      new TerminalRefusal({ code: 'HUB_UNREACHABLE', message: 'The hub did not answer in time. Ask again.' });
+    const ms = this.#options.hubWaitMs ?? DEFAULTS.hubWaitMs;
+    return within(this.#uplink.session.quote({ payee, token, amount }), { ms, late });
+  }
+
+  #readInvoice(text: string) {
+    const { invoice } = decodeInvoice(text, this.#deployment);
+    requireUnexpired(invoice, nowS());
+    return invoice;
   }
 
   #makeUplink(hubWaitMs: number): Uplink {

@@ -29,6 +29,8 @@ const settings = z.strictObject({
   processingMs: z.number().min(0).max(1_000).default(1),
   initialRttMs: z.number().min(0).max(60_000).default(50),
   heartbeatMs: z.int().min(100).max(600_000).default(5_000),
+  orderPatienceMs: z.int().min(0).max(60_000).default(2_000),
+  restartGraceMs: z.coerce.number().int().min(0).max(60_000).default(5_000),
 });
 
 const hubConfigSchema = z.strictObject({

@@ -13,6 +13,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { type ApiSource, answer } from './api/http.ts';
 import { type ChainSource, ChainSync } from './chain/sync.ts';
 import { type HubConfig, type HubConfigInput, parseConfig } from './config.ts';
+import { defaultLimits } from './core/limits.ts';
 import { resume } from './core/resume.ts';
 import type { HubState } from './core/state.ts';
 import { type Carried, Loop } from './loop.ts';
@@ -46,7 +47,8 @@ export async function startHub(input: HubConfigInput, log: Logger = pino({ level
     const store = await openStore(config.data, { deployment, fingerprint });
     cleanUp.unshift(() => store.close());
     const snapshot = await store.load(Date.now());
-    const state = resume(deployment, snapshot, { settings: config.settings, nowMs: Date.now() });
+    const settings = { ...config.settings, limits: defaultLimits };
+    const state = resume(deployment, snapshot, { settings, nowMs: Date.now() });
     const source = { ...config, provider, fingerprint, cursor: snapshot.cursor };
     return await run({ config, log, store, state, source, cleanUp });
   } catch (error) {
@@ -88,6 +90,7 @@ async function run({ config, log, store, state, source, cleanUp }: Prepared): Pr
     gate: { deployment, policy },
     heartbeatMs: config.settings.heartbeatMs,
     publicNames: config.publicNames,
+    limits: state.settings.limits,
     request: (request, response) => void answer(api, request, response),
     event: (event) => loop.push(event),
   });

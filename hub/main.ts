@@ -15,6 +15,7 @@ interface Options {
   publicName: string[];
   confirmations: string;
   fromBlock: string;
+  restartGraceMs: string;
   acceptAuthority: string[];
   acceptMeasurement: string[];
   acceptEmulated: boolean;
@@ -46,6 +47,7 @@ const program = new Command('hub')
   )
   .option('--confirmations <number>', 'blocks until an event of the chain counts', '1')
   .option('--from-block <number>', 'block of the contract, where the first reading begins', '0')
+  .option('--restart-grace-ms <ms>', 'how long orders wait for terminals to come back after a restart', '5000')
   .option('--accept-authority <address>', 'attestation authority whose quotes are accepted (repeatable)', collect, [])
   .option('--accept-measurement <hash>', 'measurement of an accepted enclave image (repeatable)', collect, [])
   .option('--accept-emulated', 'accept quotes of the EMULATED platform, which protects by interface alone', false)
@@ -60,6 +62,7 @@ async function run(options: Options): Promise<number> {
     {
       ...{ data, rpc, contract, chainId, port, host, confirmations, fromBlock, acceptEmulated },
       publicNames: options.publicName,
+      settings: { restartGraceMs: options.restartGraceMs },
       acceptAuthorities: options.acceptAuthority,
       acceptMeasurements: options.acceptMeasurement,
     },

@@ -10,7 +10,7 @@ import type { ChannelIdentity } from '../../enclave/core/channel-identity.ts';
 import type { Deployment } from '../../enclave/core/credential.ts';
 import { isSessionSignature } from '../../enclave/core/credential.ts';
 import { hashPayment } from '../../enclave/core/encoding.ts';
-import { bytes32, type ChannelId, type Identity, type PaymentId } from '../../enclave/core/ids.ts';
+import { bytes32, type ChannelId, type Identity, type PaymentId, ZERO_32 } from '../../enclave/core/ids.ts';
 import { forwardingFee, type Order, orderNonce } from '../../enclave/core/order.ts';
 import { aggregate } from '../../enclave/core/pair.ts';
 import type { PaymentTerms, Transfer } from '../../enclave/core/payment-terms.ts';
@@ -26,6 +26,7 @@ import {
 } from '../../enclave/core/wire.ts';
 
 type Hello = Extract<TerminalMessage, { kind: 'hello' }>;
+type RouteRequest = Extract<TerminalMessage, { kind: 'routeRequest' }>;
 
 interface Guest {
   socket: WebSocket;
@@ -160,6 +161,8 @@ export async function openSwitchboard(deployment: Deployment, port = 0): Promise
       case 'answer':
         answers.get(`${identity} ${message.answer.paymentId}`)?.(message.answer);
         return;
+      case 'routeRequest':
+        return quote(identity, message);
       case 'hello':
       case 'cancelOrder':
       case 'balances':
@@ -171,6 +174,16 @@ export async function openSwitchboard(deployment: Deployment, port = 0): Promise
     if (!guest || !other || guest.introduced.has(who)) return;
     guest.introduced.add(who);
     board.send(to, [{ kind: 'introduce', ...other.introduction }]);
+  }
+
+  function quote(to: Identity, { requestId, payee, token, amount }: RouteRequest): void {
+    const no = { kind: 'routeQuote', requestId, hops: 0, fee: 0n, expectedMs: 0 } as const;
+    if (!guests.has(payee)) return board.send(to, [{ ...no, code: 'UNKNOWN_PAYEE', message: 'The payee is unknown.' }]);
+    const order = { payer: to, payee, token, amount, maxFee: 0n, orderId: ZERO_32, invoice: ZERO_32, expiry: 0 };
+    const { transfers } = plan(order, board.route, guests).terms;
+    const paid = transfers.reduce((most, each) => (each.amount > most ? each.amount : most), amount);
+    const quoted = { hops: transfers.length, fee: paid - amount, expectedMs: 5, code: '', message: '' };
+    board.send(to, [{ ...no, ...quoted }]);
   }
 
   function tell(order: Order, state: OrderState, code = '', message = ''): void {

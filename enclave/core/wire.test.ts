@@ -64,6 +64,7 @@ const channel = {
   salt: bytes16(`0x${'04'.repeat(16)}`),
 };
 const mac = random(16);
+const requestId = bytes16(`0x${'05'.repeat(16)}`);
 
 async function messages(): Promise<{ hub: HubMessage[]; terminal: TerminalMessage[] }> {
   const network = await SimulatedNetwork.of(1);
@@ -111,6 +112,8 @@ async function messages(): Promise<{ hub: HubMessage[]; terminal: TerminalMessag
       code: '',
       message: '',
     },
+    { kind: 'routeQuote', requestId, code: '', message: '', hops: 3, fee: 50n, expectedMs: 130 },
+    { kind: 'routeQuote', requestId, code: 'NO_ROUTE', message: 'why', hops: 0, fee: 0n, expectedMs: 0 },
   ];
   const terminal: TerminalMessage[] = [
     { kind: 'hello', credential, certificates, profile, audience: 'hub.example:1', signature: credential.keySignature },
@@ -129,6 +132,7 @@ async function messages(): Promise<{ hub: HubMessage[]; terminal: TerminalMessag
     { kind: 'answer', answer: { kind: 'needPre', paymentId: pid } },
     { kind: 'answer', answer: { kind: 'failed', paymentId: pid, code: 'FROZEN', message: 'why' } },
     { kind: 'balances', balances },
+    { kind: 'routeRequest', requestId, payee: someone, token: NATIVE, amount: 2n ** 128n - 1n },
   ];
   return { hub, terminal };
 }

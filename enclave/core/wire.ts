@@ -8,8 +8,10 @@
 import { channelIdentityCodec } from './channel-identity.ts';
 import {
   addressCodec,
+  amount,
   blob,
   bool,
+  bytes16Codec,
   bytes32Codec,
   type Codec,
   decode,
@@ -99,6 +101,19 @@ export const hubMessageCodec = union({
       message: text(512),
     }),
   ],
+  /** What a payment would take now, or as code and words why there is no route. Nothing is promised. */
+  routeQuote: [
+    13,
+    struct({
+      requestId: bytes16Codec,
+      code: text(64),
+      message: text(512),
+      hops: uint8,
+      /** What all intermediaries together would keep. */
+      fee: amount,
+      expectedMs: uint32,
+    }),
+  ],
 });
 export type HubMessage = TypeOf<typeof hubMessageCodec>;
 
@@ -119,6 +134,8 @@ export const terminalMessageCodec = union({
   answer: [8, struct({ answer: stepAnswerCodec })],
   /** What this terminal can spend on channels whose balance changed outside a round. */
   balances: [9, struct({ balances: list(spendableCodec, MAX_CHANNELS) })],
+  /** Asks what a payment would take, without paying. */
+  routeRequest: [10, struct({ requestId: bytes16Codec, payee: identityCodec, token: addressCodec, amount })],
 });
 export type TerminalMessage = TypeOf<typeof terminalMessageCodec>;
 

@@ -5,7 +5,7 @@
 
 import type { ChannelId, Identity } from '../../enclave/core/ids.ts';
 import type { HubMessage } from '../../enclave/core/wire.ts';
-import { MAX_HELD_PER_CHANNEL, MAX_INTRODUCED } from './limits.ts';
+import { MAX_INTRODUCED } from './limits.ts';
 import { type Member, nextStep, type Round } from './round.ts';
 import { type HubState, heldKey, type Terminal } from './state.ts';
 
@@ -67,7 +67,7 @@ export function nowHeld(state: HubState, round: Round, waiting: { member: Member
   const present = state.held.get(key);
   member.held = channelId;
   if (!present) state.held.set(key, new Set([round.paymentId]));
-  else if (present.size < MAX_HELD_PER_CHANNEL) present.add(round.paymentId);
+  else if (present.size < state.settings.limits.maxHeldPerChannel) present.add(round.paymentId);
 }
 
 export function noLongerHeld(state: HubState, round: Round, member: Member): void {

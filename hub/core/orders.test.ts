@@ -4,7 +4,7 @@ import type { Order } from '../../enclave/core/order.ts';
 import type { RejectReason } from '../../enclave/core/round-messages.ts';
 import { addressNumber, channelNumber, terminalNumber } from '../testing/names.ts';
 import { FakeNetwork } from '../testing/network.ts';
-import { MAX_ORDERS_PER_PAYER } from './limits.ts';
+import { defaultLimits } from './limits.ts';
 
 /** From 1 to 4 there is a way over 2 and a way over 3; terminal 9 was never connected. */
 function diamond(): FakeNetwork {
@@ -169,7 +169,7 @@ test('payments at the same time share a channel only as far as it carries', () =
 test('a payer with too many open orders is told to wait', () => {
   const network = diamond();
   const payer = network.state.terminals.get(terminalNumber(1));
-  for (let number = 0; number < MAX_ORDERS_PER_PAYER; number++) payer?.orders.add(channelNumber(number));
+  for (let number = 0; number < defaultLimits.maxOrdersPerPayer; number++) payer?.orders.add(channelNumber(number));
   network.order(1, 4);
   expect(network.lastUpdate(1)).toMatchObject({ state: 'failed', code: 'HUB_BUSY' });
 });

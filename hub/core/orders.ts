@@ -16,15 +16,17 @@ import { send } from './asking.ts';
 import { canCure, learn } from './cure.ts';
 import { begin, cancel } from './drive.ts';
 import { MAX_ORDERS_REMEMBERED } from './limits.ts';
-import { orderIdOf, type Round, type RoundPlan, waitingFor } from './round.ts';
+import { whyWait } from './patience.ts';
+import { type Failure, orderIdOf, type Round, type RoundPlan, waitingFor } from './round.ts';
 import { findRoute, type Route } from './route.ts';
-import type { HubState, OrderEntry, OrderNews, Terminal } from './state.ts';
+import type { HubState, OrderEntry, OrderNews, Terminal, Wait } from './state.ts';
 import { wordsFor } from './words.ts';
 
 export const newEntry = (order: Order, attempt: number): OrderEntry => ({
   order,
   attempt,
   round: null,
+  wait: null,
   isOver: false,
   isCancelled: false,
   excludedTerminals: new Set(),
@@ -47,7 +49,7 @@ export function takeOrder(state: HubState, payer: Terminal, order: Order): void 
   }
   const entry = known ?? newEntry(order, 0);
   const refusal = whyNotAdmitted(state, payer.identity, order);
-  if (refusal) {
+  if (refusal && !whyWait(state, entry, refusal)) {
     state.counters.ordersRefused++;
     return tell(state, payer, { ...entry, news: refusedNews(refusal) });
   }
@@ -84,14 +86,20 @@ export function cancelOrder(state: HubState, payer: Terminal, orderId: Bytes32):
     return send(state, payer, { kind: 'refused', code: 'UNKNOWN_ORDER', message });
   }
   const phase = entry.round?.phase;
+  if (entry.wait) {
+    entry.isCancelled = true;
+    return attempt(state, entry);
+  }
   if (entry.isOver || !entry.round || phase === 'updating' || phase === 'completing') {
     const tooLate = phase === 'updating' || phase === 'completing';
     if (tooLate) entry.news = { ...entry.news, message: TOO_LATE };
     return tell(state, payer, entry);
   }
   entry.isCancelled = true;
-  if (!cancel(state, entry.round, { code: 'GIVEN_UP', by: null, silent: [] })) state.moved.add(entry.round);
+  if (!cancel(state, entry.round, givenUp)) state.moved.add(entry.round);
 }
+
+const givenUp: Failure = { code: 'GIVEN_UP', by: null, silent: [] };
 
 const TOO_LATE = 'Too late to cancel: everybody has prepared, so the payment goes on.';
 
@@ -101,7 +109,13 @@ export function followMoved(state: HubState): void {
     state.moved.delete(round);
     const entry = state.orders.get(orderIdOf(round));
     if (entry?.round === round) follow(state, entry, round);
+    if (round.phase === 'over') retryWaiting(state, ({ payments }) => payments.has(round.paymentId));
   }
+}
+
+/** Looks again at orders that wait (patience.ts): as time passes, terminals come back and payments end. */
+export function retryWaiting(state: HubState, isMeant: (wait: Wait) => boolean = () => true): void {
+  for (const entry of [...state.waiting]) if (entry.wait && isMeant(entry.wait)) attempt(state, entry);
 }
 
 function follow(state: HubState, entry: OrderEntry, round: Round): void {
@@ -127,7 +141,7 @@ function follow(state: HubState, entry: OrderEntry, round: Round): void {
 }
 
 function failed(state: HubState, entry: OrderEntry, round: Round): void {
-  const failure = entry.isCancelled ? ({ code: 'GIVEN_UP', by: null, silent: [] } as const) : round.failure;
+  const failure = entry.isCancelled ? givenUp : round.failure;
   const code = failure?.code ?? 'CANCELLED';
   const news = {
     paymentId: round.paymentId,
@@ -159,21 +173,41 @@ function attempt(state: HubState, entry: OrderEntry): void {
     const words = (message + last).slice(0, 500);
     conclude(state, entry, { ...refusedNews({ code, message: words }), attempt: entry.attempt });
   };
+  if (entry.isCancelled) return give({ code: 'GIVEN_UP', message: wordsFor(givenUp) });
   if (entry.attempt >= MAX_ATTEMPTS) {
     return give({ code: 'TOO_MANY_ATTEMPTS', message: `All ${MAX_ATTEMPTS} attempts failed. Make a new order.` });
   }
-  const refusal = entry.attempt > 0 ? whyNotAdmitted(state, order.payer, order) : null;
-  if (refusal) return give(refusal);
+  const giveOrWait = (refusal: Refusal): void => {
+    const wait = whyWait(state, entry, refusal);
+    if (wait) awaitChange(state, entry, wait);
+    else give(refusal);
+  };
+  const refusal = whyNotAdmitted(state, order.payer, order);
+  if (refusal) return giveOrWait(refusal);
   const { processingMs } = state.settings;
   const { excludedTerminals, excludedChannels } = entry;
   const route = findRoute(state.map, { ...order, processingMs, excludedTerminals, excludedChannels });
-  if (!route) return give(whyNoRoute(state, order));
+  if (!route) return giveOrWait(whyNoRoute(state, order));
   const plan = planOf(state, entry, route);
   if (state.rounds.has(plan.paymentId)) {
     entry.attempt++;
     return attempt(state, entry);
   }
+  noLongerWaiting(state, entry);
   entry.round = begin(state, plan);
+}
+
+/** No route now, but perhaps soon. */
+function awaitChange(state: HubState, entry: OrderEntry, wait: Wait): void {
+  const isNews = entry.wait === null;
+  entry.wait = wait;
+  state.waiting.add(entry);
+  if (isNews) note(state, entry, { ...entry.news, state: 'routing', attempt: entry.attempt });
+}
+
+function noLongerWaiting(state: HubState, entry: OrderEntry): void {
+  entry.wait = null;
+  state.waiting.delete(entry);
 }
 
 function planOf(state: HubState, entry: OrderEntry, route: Route): RoundPlan {
@@ -211,6 +245,7 @@ function conclude(state: HubState, entry: OrderEntry, news: OrderNews): void {
   const { orderId, payer } = entry.order;
   entry.isOver = true;
   entry.round = null;
+  noLongerWaiting(state, entry);
   note(state, entry, news);
   state.orders.delete(orderId);
   state.terminals.get(payer)?.orders.delete(orderId);

@@ -28,6 +28,7 @@ export function resume(
     channel.sides.B.deposit = depositB;
   }
   for (const payment of snapshot.payments) resumePayment(state, payment);
+  if (snapshot.terminals.length > 0) state.graceUntilMs = from.nowMs + from.settings.restartGraceMs;
   state.cursor = snapshot.cursor;
   state.effects = [];
   return state;

@@ -47,6 +47,8 @@ export interface RouteRequest {
   /** Terminals that must not forward. */
   readonly excludedTerminals?: ReadonlySet<Identity>;
   readonly excludedChannels?: ReadonlySet<ChannelId>;
+  /** What directions are expected to carry soon, where that differs from what they carry now. */
+  readonly hoped?: ReadonlyMap<Direction, bigint>;
 }
 
 export interface Hop {
@@ -144,7 +146,8 @@ class Search {
     if (label.hops === MAX_TRANSFERS) return;
     this.#map.forEachIncoming(label.node.identity, (direction, node) => {
       const { needed: amount } = label;
-      if (direction.token !== this.#request.token || direction.spendable < amount || !node.online) return;
+      const spendable = this.#request.hoped?.get(direction) ?? direction.spendable;
+      if (direction.token !== this.#request.token || spendable < amount || !node.online) return;
       if (this.#request.excludedChannels?.has(direction.channelId) || crosses(label, node)) return;
       const needed = node === this.#payer ? amount : this.#withFee(node, amount);
       const prepareLast = label.prepareLast + countLast(node);

@@ -10,7 +10,6 @@ import { ask, introduce, send } from './asking.ts';
 import { own } from './channels.ts';
 import { advance } from './drive.ts';
 import type { HubEvent, SessionMessage, SessionNumber } from './events.ts';
-import { MAX_TERMINALS } from './limits.ts';
 import { tell } from './orders.ts';
 import { type HubState, type Terminal, write } from './state.ts';
 
@@ -29,6 +28,7 @@ export function addTerminal(state: HubState, introduction: Introduction, profile
     introduced: new Map(),
     payments: new Set(),
     orders: new Set(),
+    quotes: { second: 0, count: 0 },
   };
   state.terminals.set(identity, terminal);
   ownAddresses(state, terminal);
@@ -59,8 +59,9 @@ function update(state: HubState, terminal: Terminal, said: { introduction: Intro
 export function connected(state: HubState, event: Extract<HubEvent, { kind: 'connected' }>): void {
   const { session, introduction, profile } = event;
   let terminal = state.terminals.get(introduction.credential.identity);
-  if (!terminal && state.terminals.size >= MAX_TERMINALS) {
-    const message = `This hub serves ${MAX_TERMINALS} terminals already. Use another hub.`;
+  const { maxTerminals } = state.settings.limits;
+  if (!terminal && state.terminals.size >= maxTerminals) {
+    const message = `This hub serves ${maxTerminals} terminals already. Use another hub.`;
     state.effects.push({ kind: 'close', session, code: 'HUB_FULL', message });
     return;
   }

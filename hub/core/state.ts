@@ -11,6 +11,7 @@ import type { Order } from '../../enclave/core/order.ts';
 import type { Introduction, OrderState, Profile } from '../../enclave/core/wire.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Effect, SessionNumber } from './events.ts';
+import { defaultLimits, type Limits } from './limits.ts';
 import { type Direction, type MapNode, NetworkMap } from './map.ts';
 import type { ChainCursor, StoreWrite } from './records.ts';
 import type { Round } from './round.ts';
@@ -27,6 +28,11 @@ export interface Settings {
   readonly initialRttMs: number;
   /** Told to terminals in `welcome`. */
   readonly heartbeatMs: number;
+  /** How long an order waits for payments that are about to give back or move what it lacks. */
+  readonly orderPatienceMs: number;
+  /** For how long after a restart orders wait for terminals that have not come back yet. */
+  readonly restartGraceMs: number;
+  readonly limits: Limits;
 }
 
 export const defaultSettings: Settings = {
@@ -35,6 +41,9 @@ export const defaultSettings: Settings = {
   processingMs: 1,
   initialRttMs: 50,
   heartbeatMs: 5_000,
+  orderPatienceMs: 2_000,
+  restartGraceMs: 5_000,
+  limits: defaultLimits,
 };
 
 export interface Terminal {
@@ -55,6 +64,8 @@ export interface Terminal {
   readonly payments: Set<PaymentId>;
   /** Its own orders that are not over. */
   readonly orders: Set<Bytes32>;
+  /** Questions for a route in the present second. */
+  quotes: { readonly second: number; count: number };
 }
 
 /** One side of a channel: as payer of the direction away from it. */
@@ -86,6 +97,8 @@ export interface OrderEntry {
   /** The number of the present attempt, or of the next one where none runs. */
   attempt: number;
   round: Round | null;
+  /** Set while no route is there, but may be soon. */
+  wait: Wait | null;
   isOver: boolean;
   /** The payer gave up. */
   isCancelled: boolean;
@@ -94,6 +107,12 @@ export interface OrderEntry {
   readonly excludedChannels: Set<ChannelId>;
   /** What the payer was told last. */
   news: OrderNews;
+}
+
+/** What an order waits for (patience.ts), and how long at most, in unix milliseconds. */
+export interface Wait {
+  readonly untilMs: number;
+  payments: ReadonlySet<PaymentId>;
 }
 
 export interface OrderNews {
@@ -134,6 +153,10 @@ export interface HubState {
   /** Orders that are not over, and those that are, oldest first, while they are remembered. */
   readonly orders: Map<Bytes32, OrderEntry>;
   readonly ordersOver: Map<Bytes32, OrderEntry>;
+  /** Orders that are not over and have no attempt under way: something may make one possible soon. */
+  readonly waiting: Set<OrderEntry>;
+  /** Until then terminals are expected to come back after a restart, in unix milliseconds. */
+  graceUntilMs: number;
   /** Payments that wait for a COMPLETE, by `heldKey`. */
   readonly held: Map<string, Set<PaymentId>>;
   readonly deadlines: Deadlines;
@@ -160,6 +183,8 @@ export function newState(deployment: Deployment, settings: Settings, nowMs: numb
     rounds: new Map(),
     orders: new Map(),
     ordersOver: new Map(),
+    waiting: new Set(),
+    graceUntilMs: 0,
     held: new Map(),
     deadlines: new Deadlines(nowMs),
     cursor: null,

@@ -8,7 +8,8 @@ import { takeReports } from './balances.ts';
 import { chainRead } from './channels.ts';
 import { due } from './drive.ts';
 import type { Effect, HubEvent, SessionMessage } from './events.ts';
-import { cancelOrder, followMoved, takeOrder } from './orders.ts';
+import { cancelOrder, followMoved, retryWaiting, takeOrder } from './orders.ts';
+import { quote } from './quotes.ts';
 import { announced, connected, disconnected, handOver, lookup } from './sessions.ts';
 import type { HubState, Terminal } from './state.ts';
 
@@ -25,7 +26,8 @@ export function step(state: HubState, event: HubEvent, nowMs: number): Effect[] 
 function take(state: HubState, event: HubEvent): void {
   switch (event.kind) {
     case 'connected':
-      return connected(state, event);
+      connected(state, event);
+      return retryWaiting(state);
     case 'disconnected':
       return disconnected(state, event.session);
     case 'message': {
@@ -41,6 +43,7 @@ function take(state: HubState, event: HubEvent): void {
     case 'chain':
       return chainRead(state, event.events, event.cursor);
     case 'tick':
+      retryWaiting(state);
       for (const paymentId of state.deadlines.due(state.nowMs)) {
         const round = state.rounds.get(paymentId);
         if (round) due(state, round);
@@ -65,5 +68,7 @@ function takeMessage(state: HubState, terminal: Terminal, message: SessionMessag
       return lookup(state, terminal, message);
     case 'announce':
       return announced(state, terminal, message);
+    case 'routeRequest':
+      return quote(state, terminal, message);
   }
 }

@@ -10,7 +10,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { MAX_FRAME_BYTES } from '../../enclave/core/limits.ts';
 import type { HubMessage } from '../../enclave/core/wire.ts';
 import type { HubEvent, SessionNumber } from '../core/events.ts';
-import { MAX_SESSIONS, MAX_UNPROVEN } from '../core/limits.ts';
+import type { Limits } from '../core/limits.ts';
 import { type Arrival, namesAt } from './audience.ts';
 import type { Gate, SessionRefusal } from './hello.ts';
 import { Session } from './session.ts';
@@ -20,6 +20,7 @@ export interface ServerOptions {
   readonly heartbeatMs: number;
   /** Beside the address that it listens on (audience.ts). */
   readonly publicNames: readonly string[];
+  readonly limits: Limits;
   readonly request: RequestListener;
   event(event: HubEvent): void;
 }
@@ -74,13 +75,15 @@ export class HubServer {
 
   #isFull(): boolean {
     for (const session of this.#unproven) if (session.isProven) this.#unproven.delete(session);
-    return this.#sessions.size >= MAX_SESSIONS || this.#unproven.size >= MAX_UNPROVEN;
+    const { maxSessions, maxUnproven } = this.#options.limits;
+    return this.#sessions.size >= maxSessions || this.#unproven.size >= maxUnproven;
   }
 
   #connected(socket: WebSocket, arrival: Arrival): void {
     const session = new Session(++this.#numbers, socket, {
       gate: this.#options.gate,
       heartbeatMs: this.#options.heartbeatMs,
+      helloTimeoutMs: this.#options.limits.helloTimeoutMs,
       names: namesAt(arrival, { host: this.#host, publicNames: this.#options.publicNames }),
       event: (event) => this.#options.event(event),
       dirty: (each) => this.#dirty.add(each),

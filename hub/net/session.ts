@@ -12,13 +12,14 @@ import { MalformedBytes, toHex } from '../../enclave/core/codec.ts';
 import type { Bytes32, Hex, Identity } from '../../enclave/core/ids.ts';
 import { decodeTerminalFrame, encodeHubFrame, type HubMessage, type TerminalMessage } from '../../enclave/core/wire.ts';
 import type { HubEvent, SessionNumber } from '../core/events.ts';
-import { HELLO_TIMEOUT_MS, MAX_INCOMING_FRAMES, MAX_OUTGOING_BYTES } from '../core/limits.ts';
+import { MAX_INCOMING_FRAMES, MAX_OUTGOING_BYTES } from '../core/limits.ts';
 import { type Gate, type SessionRefusal, whyCertificatesRefused, whyHelloRefused } from './hello.ts';
 import { Outbox } from './outbox.ts';
 
 export interface SessionHost {
   readonly gate: Gate;
   readonly heartbeatMs: number;
+  readonly helloTimeoutMs: number;
   /** By which this connection's terminal may have dialled the hub. */
   readonly names: ReadonlySet<string>;
   event(event: HubEvent): void;
@@ -54,8 +55,9 @@ export class Session {
     this.number = number;
     this.#socket = socket;
     this.#host = host;
-    const late = `No hello came within ${HELLO_TIMEOUT_MS / 1000} s. Connect again.`;
-    this.#timer = setTimeout(() => this.refuse({ code: 'HELLO_TIMEOUT', message: late }), HELLO_TIMEOUT_MS);
+    const { helloTimeoutMs } = host;
+    const late = `No hello came within ${helloTimeoutMs / 1000} s. Connect again.`;
+    this.#timer = setTimeout(() => this.refuse({ code: 'HELLO_TIMEOUT', message: late }), helloTimeoutMs);
     socket.on('message', (data, isBinary) => this.#received(data, isBinary));
     socket.on('pong', () => this.#ponged());
     // `close` follows; a peer's broken framing is its own business.

@@ -3,6 +3,7 @@
 import type { ChannelId, Identity } from '../../enclave/core/ids.ts';
 import { bytes16, NATIVE, ZERO_32 } from '../../enclave/core/ids.ts';
 import type { Order } from '../../enclave/core/order.ts';
+import { defaultLimits } from '../core/limits.ts';
 import { defaultSettings, newState } from '../core/state.ts';
 import { Loop } from '../loop.ts';
 import { HubServer, type ServerOptions } from '../net/server.ts';
@@ -37,6 +38,7 @@ export class TestHub {
       gate: { deployment, policy },
       heartbeatMs: defaultSettings.heartbeatMs,
       publicNames: [],
+      limits: defaultLimits,
       request: (_request, response) => response.end(),
       event: (event) => this.loop.push(event),
       ...over,

@@ -16,7 +16,7 @@ import type { HubMessage } from '../../enclave/core/wire.ts';
 import type { ChainEvent, Effect, HubEvent, SessionMessage } from '../core/events.ts';
 import { isUnfinished, type PaymentRecord, type PaymentState, type Snapshot } from '../core/records.ts';
 import { resume } from '../core/resume.ts';
-import { defaultSettings, type HubState, newState } from '../core/state.ts';
+import { defaultSettings, type HubState, newState, type Settings } from '../core/state.ts';
 import { step } from '../core/step.ts';
 import { addressNumber, bytesNumber, channelNumber, terminalNumber } from './names.ts';
 import { FakeTerminal } from './terminal.ts';
@@ -27,7 +27,8 @@ export type OrderUpdate = Extract<HubMessage, { kind: 'orderUpdate' }>;
 
 export class FakeNetwork {
   nowMs = 1_700_000_000_000;
-  state: HubState = newState(deployment, defaultSettings, this.nowMs);
+  readonly settings: Settings;
+  state: HubState;
   readonly terminals = new Map<Identity, FakeTerminal>();
   readonly sessions = new Map<number, FakeTerminal>();
   readonly payments = new Map<PaymentId, PaymentRecord>();
@@ -36,6 +37,11 @@ export class FakeNetwork {
   readonly identities = new Map<ChannelId, ChannelIdentity>();
   #queue: [number, SessionMessage][] = [];
   #sessions = 0;
+
+  constructor(over: Partial<Settings> = {}) {
+    this.settings = { ...defaultSettings, ...over };
+    this.state = newState(deployment, this.settings, this.nowMs);
+  }
 
   idOf = (terms: PaymentTerms): PaymentId => hashPayment(deployment.domain, terms);
 
@@ -149,7 +155,7 @@ export class FakeNetwork {
     const snapshot: Snapshot = { terminals, channels, payments: [...this.payments.values()], cursor: state.cursor };
     this.sessions.clear();
     this.#queue = [];
-    this.state = resume(deployment, snapshot, { settings: defaultSettings, nowMs: this.nowMs });
+    this.state = resume(deployment, snapshot, { settings: this.settings, nowMs: this.nowMs });
   }
 
   updates(number: number): OrderUpdate[] {
