@@ -229,6 +229,8 @@ contract PaymentChannels is IPaymentChannels, ReentrancyGuardTransient {
         }
         bytes32 digest = Encoding.exitDigest(DOMAIN, id, exit.sentA, exit.sentB, true, hashes);
         Side side = PartySignature.verify(exit.identity, digest, exit.signature);
+        // The protocol's only deadline; blocks are off by seconds, periods are hours.
+        // solhint-disable-next-line not-rely-on-time
         uint64 finalAt = uint64(block.timestamp) + exit.identity.challengePeriod;
         _staleExits[id] = StaleExit(digest, finalAt, side);
         emit StaleExitSubmitted(id, side, exit.sentA, exit.sentB, finalAt, entries);
@@ -241,6 +243,7 @@ contract PaymentChannels is IPaymentChannels, ReentrancyGuardTransient {
         if (deposits.isSettled()) return;
         StaleExit memory standing = _staleExits[id];
         if (standing.finalAt == 0) revert NoStaleExit(id);
+        // solhint-disable-next-line not-rely-on-time
         if (block.timestamp < standing.finalAt) revert ChallengePeriodRunning(id, standing.finalAt);
         uint256 count = exit.pending.length;
         int256 net = Netting.netSent(exit.sentA, exit.sentB);

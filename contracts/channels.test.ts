@@ -315,3 +315,19 @@ test('an account that cannot pay is told so', async () => {
     code: 'INSUFFICIENT_FUNDS',
   });
 });
+
+test('a transaction that is in no block after a while is told apart from one that failed', async () => {
+  const signer = await signerOf(stage.chain, 5);
+  const hasty = await PaymentChannels.connect({ signer, address: channels.address, waitMs: 100 });
+  const { identity, id } = makeChannel(channels.domain);
+  await stage.provider.send('evm_setAutomine', [false]);
+  try {
+    const failure = hasty.open({ identity, side: 'A', amount: 1n });
+    await expect(failure).rejects.toMatchObject({ code: 'NOT_MINED' });
+    await expect(failure).rejects.toThrow(/in no block after 0\.1 s\. It may still be mined/);
+    await stage.provider.send('anvil_mine', ['0x1']);
+    expect(await channels.channel(id)).toMatchObject({ status: 'open' });
+  } finally {
+    await stage.provider.send('evm_setAutomine', [true]);
+  }
+});

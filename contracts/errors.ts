@@ -153,6 +153,10 @@ function isUnreachable(error: unknown): boolean {
 
 function shortMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // What the RPC itself said, where ethers does not know the error.
+  if (isError(error, 'UNKNOWN_ERROR') && error['error'] instanceof Object && 'message' in error['error']) {
+    return error['error'].message;
+  }
   const short = 'shortMessage' in error ? String(error.shortMessage) : error.message;
   return short || ('code' in error ? String(error.code) : error.name);
 }

@@ -10,7 +10,7 @@ import { followChannels } from './follow.ts';
 import { PaymentChannels } from './payment-channels.ts';
 import { chainFingerprint, openRpc } from './rpc.ts';
 import { makeChannel, makePayment, type Stage, setStage, signExit, signerOf, signRecord } from './testing/fixture.ts';
-import { endedBy, TestFollower } from './testing/follower.ts';
+import { endedBy, strictRpc, TestFollower } from './testing/follower.ts';
 
 let stage: Stage;
 let channels: PaymentChannels;
@@ -85,6 +85,25 @@ test('a long past is read in chunks of bounded size, each event once', async () 
     from = cursor;
   }
   expect(follower.events.map((event) => event.kind)).toEqual(['opened', 'deposited', 'opened', 'deposited']);
+});
+
+test('fewer blocks are asked for where an RPC refuses so many, and more again after a while', async () => {
+  const first = (await open(1n)).blockNumber;
+  await mine(80);
+  const last = (await open(2n)).blockNumber;
+  const strict = await strictRpc(stage.chain.url, 5);
+  const follower = follow({ provider: strict.provider, fromBlock: first, maxBlockRange: 64 });
+  await follower.until(() => follower.cursor > last);
+  await follower.stop();
+  strict.close();
+  expect(follower.events.map((event) => event.kind)).toEqual(['opened', 'deposited', 'opened', 'deposited']);
+  const [trouble] = follower.troubles;
+  expect(trouble).toMatchObject({ code: 'RPC_REFUSED' });
+  expect(trouble?.message).toMatch(/at most 5 blocks.* Fewer blocks are asked for next/);
+  const sizes = strict.asked.filter((blocks) => blocks > 1);
+  // Halved until it fits, then doubled and refused once more.
+  expect(sizes.slice(0, 6)).toEqual([64, 32, 16, 8, 4, 4]);
+  expect(sizes.slice(6)).toContain(8);
 });
 
 test('a run that begins at the stored cursor goes on where the last one stopped', async () => {

@@ -28,7 +28,7 @@ export interface FollowOptions {
   /** An event in the newest block has one confirmation; 0 means the same as 1. */
   confirmations: number;
   pollMs: number;
-  /** Blocks in one request and in one batch, at most. */
+  /** Blocks in one request and in one batch, at most. Fewer are asked for where the RPC refuses so many. */
   maxBlockRange: number;
   /**
    * Awaited before anything else is read; an error from it ends the run. `cursor` is the next block to read, `anchor`
@@ -46,6 +46,8 @@ export interface FollowOptions {
 }
 
 const MAX_PAUSE_MS = 30_000;
+/** Chunks that must be served before twice as many blocks are asked for again. */
+const CHUNKS_UNTIL_LARGER = 16;
 const REQUEST_MS = 60_000;
 
 /**
@@ -54,7 +56,8 @@ const REQUEST_MS = 60_000;
  */
 export async function followChannels(options: FollowOptions): Promise<void> {
   const { signal } = options;
-  if (!(options.maxBlockRange >= 1)) throw new RangeError('maxBlockRange must be at least one block');
+  const range = new BlockRange(options.maxBlockRange);
+  let shrunk = false;
   let { fromBlock: cursor, anchor, chain } = options;
   let pauseMs = options.pollMs;
   let asked = false;
@@ -63,16 +66,19 @@ export async function followChannels(options: FollowOptions): Promise<void> {
     try {
       // Asked at the start and after trouble; a chain exchanged without either fails the check of the anchor.
       if (!asked) chain = sameChain(chain, await bounded(chainFingerprint(options.provider)));
-      chunk = await bounded(readChunk(options, { cursor, anchor }));
+      chunk = await bounded(readChunk(options, { cursor, anchor, range: range.blocks }));
       asked = true;
       pauseMs = options.pollMs;
+      if (chunk) range.served();
     } catch (error) {
       const code = error instanceof ChainError ? error.code : undefined;
       // A chain that is another altogether says so in the next attempt, when its fingerprint was asked first.
       if (code === 'WRONG_CHAIN' || (code === 'DEEP_REORG' && !asked)) throw error;
       if (!isAborted(signal)) options.onTrouble(translateError(error));
       asked = false;
-      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
+      shrunk = error instanceof LogsRefused && range.refused();
+      // With fewer blocks the next attempt is another question: no reason to wait longer for it.
+      pauseMs = shrunk ? options.pollMs : Math.min(pauseMs * 2, MAX_PAUSE_MS);
     }
     if (isAborted(signal)) return;
     if (chunk) {
@@ -102,17 +108,17 @@ interface Chunk {
  */
 async function readChunk(
   options: FollowOptions,
-  from: { cursor: number; anchor: ChainAnchor | undefined },
+  from: { cursor: number; anchor: ChainAnchor | undefined; range: number },
 ): Promise<Chunk | undefined> {
   const { provider, address } = options;
   await requireAnchor(provider, from.anchor);
   const head = await provider.getBlockNumber();
   const deepest = head - Math.max(options.confirmations, 1) + 1;
-  const toBlock = Math.min(deepest, from.cursor + options.maxBlockRange - 1);
+  const toBlock = Math.min(deepest, from.cursor + from.range - 1);
   if (toBlock < from.cursor) return undefined;
 
   const before = hashOf(await provider.getBlock(toBlock), toBlock);
-  const logs = await provider.getLogs({ address, fromBlock: from.cursor, toBlock });
+  const logs = await provider.getLogs({ address, fromBlock: from.cursor, toBlock }).catch(refusedLogs);
   const after = hashOf(await provider.getBlock(toBlock), toBlock);
   const torn = logs.some((log) => log.removed || (log.blockNumber === toBlock && bytes32(log.blockHash) !== after));
   if (before !== after || torn) {
@@ -122,6 +128,50 @@ async function readChunk(
   const ordered = [...logs].sort((left, right) => left.blockNumber - right.blockNumber || left.index - right.index);
   const anchor = { blockNumber: toBlock, blockHash: after };
   return { events: ordered.map(decodeEvent), anchor, more: toBlock < deepest };
+}
+
+/**
+ * RPCs bound how many blocks or logs they serve at once, each by its own rule and in its own words. So any
+ * refusal of logs halves the range, and after a while of peace it doubles again: nobody has to know the bound.
+ */
+class BlockRange {
+  readonly #most: number;
+  #blocks: number;
+  #served = 0;
+
+  constructor(most: number) {
+    if (!(most >= 1)) throw new RangeError('maxBlockRange must be at least one block');
+    this.#most = most;
+    this.#blocks = most;
+  }
+
+  get blocks(): number {
+    return this.#blocks;
+  }
+
+  served(): void {
+    this.#served += 1;
+    if (this.#served < CHUNKS_UNTIL_LARGER) return;
+    this.#served = 0;
+    this.#blocks = Math.min(this.#blocks * 2, this.#most);
+  }
+
+  /** @returns whether fewer blocks can be asked for */
+  refused(): boolean {
+    this.#served = 0;
+    if (this.#blocks === 1) return false;
+    this.#blocks = Math.floor(this.#blocks / 2);
+    return true;
+  }
+}
+
+/** The RPC has just answered other questions, but not this one: by a refusal, or by taking too long. */
+class LogsRefused extends ChainError {}
+
+function refusedLogs(error: unknown): never {
+  const translated = translateError(error);
+  if (!(translated instanceof ChainError)) throw translated;
+  throw new LogsRefused(translated.code, `${translated.message} Fewer blocks are asked for next.`, error);
 }
 
 /** A chain that is still behind the anchor is only late: its RPC may be catching up. */

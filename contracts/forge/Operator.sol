@@ -9,7 +9,8 @@ import {Scene} from "./Scene.sol";
 /// @notice Makes every call of the contract in any order, with exits that contradict each other: both parties' enclaves
 /// are broken, and sign whatever is asked. Remembers what must not change afterwards.
 ///
-/// Three tokens: the coin, a token that at times takes a fee and at times returns nothing, and the same as a second one.
+/// Three tokens: the coin, a token that at times takes a fee and at times returns nothing, and the same as a second
+/// one.
 contract Operator is Scene {
     struct Payment {
         PaymentId id;

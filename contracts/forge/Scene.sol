@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IPaymentChannels} from "../interfaces/IPaymentChannels.sol";
 import {PaymentChannels} from "../PaymentChannels.sol";
 import {TestToken} from "../testing/TestToken.sol";
 import {ChannelId, ChannelIdentity, Side} from "../types/ChannelIdentity.sol";
@@ -80,7 +79,8 @@ abstract contract Scene {
         bytes memory packed = abi.encodePacked(
             domain, identity.partyA, identity.partyB, identity.payoutA, identity.payoutB, identity.token
         );
-        return ChannelId.wrap(keccak256(bytes.concat(packed, abi.encodePacked(identity.challengePeriod, identity.salt))));
+        bytes memory rest = abi.encodePacked(identity.challengePeriod, identity.salt);
+        return ChannelId.wrap(keccak256(bytes.concat(packed, rest)));
     }
 
     /// A transfer over the channel in a payment of two transfers, the other over a stranger's.

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IPaymentChannels} from "../interfaces/IPaymentChannels.sol";
 import {ChannelIdentity, Side} from "../types/ChannelIdentity.sol";
-import {Exit, Outcome, PaymentId, Pending} from "../types/Exit.sol";
+import {Exit, Outcome, Pending} from "../types/Exit.sol";
 import {ExitPending, StaleTerms} from "../types/StaleExit.sol";
 import {Scene} from "./Scene.sol";
 import {Vm} from "./Vm.sol";

@@ -11,11 +11,12 @@ import {ExitPending, StaleTerms} from "../types/StaleExit.sol";
 /// (PROTOCOL.md sections 3, 5, 6 and 9). Whoever may settle may do so at any time, and wins nothing by haste. The one
 /// deadline is the challenge period of a stale exit, only on channels whose identity has one.
 ///
-/// All amounts are base units of the channel's token: the native coin or an ERC-20 token. Tokens that return nothing from
-/// their transfers are fine, and of those that take a fee on transfer, what arrived is credited. Tokens that change
-/// balances by themselves (rebasing) are excluded: they are not refused, since nobody can tell, but what they take away
-/// is missing for whoever withdraws last, and what they add belongs to nobody. A hostile token can harm only those who
-/// hold channels in it. Coins or tokens that are sent here by other ways than `open` and `deposit` belong to nobody.
+/// All amounts are base units of the channel's token: the native coin or an ERC-20 token. Tokens that return nothing
+/// from their transfers are fine, and of those that take a fee on transfer, what arrived is credited. Tokens that
+/// change balances by themselves (rebasing) are excluded: they are not refused, since nobody can tell, but what they
+/// take away is missing for whoever withdraws last, and what they add belongs to nobody. A hostile token can harm only
+/// those who hold channels in it. Coins or tokens that are sent here by other ways than `open` and `deposit` belong to
+/// nobody.
 ///
 /// Who calls never matters, only who signed, but for `withdraw` to another address.
 interface IPaymentChannels {
@@ -90,16 +91,16 @@ interface IPaymentChannels {
 
     /// @notice Opens a channel with a deposit; on a channel that is open already it is a deposit, so nobody is hurt by
     /// being overtaken. Open only what both enclaves agreed on: they ignore any other channel.
-    /// @param amount deposit, above zero; for the native coin exactly the value sent along; of a token, fetched from the
-    /// caller, who has approved it before. What arrives is credited
+    /// @param amount deposit, above zero; for the native coin exactly the value sent along; of a token, fetched from
+    /// the caller, who has approved it before. What arrives is credited
     function open(ChannelIdentity calldata identity, Side side, uint256 amount) external payable;
 
     /// @notice Deposits to `side` of an open channel. Anyone may.
     /// @param amount as for `open`
     function deposit(ChannelIdentity calldata identity, Side side, uint256 amount) external payable;
 
-    /// @notice Ends a channel with nothing pending, by an exit with an empty list. To close several channels in one call,
-    /// hand the same exits to `settle`.
+    /// @notice Ends a channel with nothing pending, by an exit with an empty list. To close several channels in one
+    /// call, hand the same exits to `settle`.
     function close(ChannelIdentity calldata identity, uint128 sentA, uint128 sentB, bytes calldata signature) external;
 
     /// @notice Ends channels by exits of one party each. Pending payments follow their recorded outcome; where there is
@@ -110,19 +111,20 @@ interface IPaymentChannels {
     /// @notice As `eject`, but only follows outcomes and writes none. Reverts with the first payment that has none.
     function settle(Exit[] calldata exits) external;
 
-    /// @notice Has stale exits wait for the challenge period of their channels, from now (PROTOCOL.md section 6). Nothing
-    /// is settled and no outcome written. Signature and proofs are verified now and kept as a hash. The first stale exit on
-    /// a channel stands, from whichever side: another one is skipped, as are channels that are settled already. Until it is
-    /// finalised, an ordinary exit by either party (`close`, `eject`, `settle`) ends the channel as if it were not there.
+    /// @notice Has stale exits wait for the challenge period of their channels, from now (PROTOCOL.md section 6).
+    /// Nothing is settled and no outcome written. Signature and proofs are verified now and kept as a hash. The first
+    /// stale exit on a channel stands, from whichever side: another one is skipped, as are channels that are settled
+    /// already. Until it is finalised, an ordinary exit by either party (`close`, `eject`, `settle`) ends the channel
+    /// as if it were not there.
     function submitStale(Exit[] calldata exits) external;
 
-    /// @notice Ends channels by the stale exits that stand on them, after their period. Anyone may. Pending payments follow
-    /// the outcomes recorded by now and, unrecorded, count against the stale side: what it would pay is paid, what it
-    /// would receive is not. Channels that are settled already are skipped.
+    /// @notice Ends channels by the stale exits that stand on them, after their period. Anyone may. Pending payments
+    /// follow the outcomes recorded by now and, unrecorded, count against the stale side: what it would pay is paid,
+    /// what it would receive is not. Channels that are settled already are skipped.
     function finalizeStale(StaleTerms[] calldata exits) external;
 
-    /// @notice Writes the outcome of a payment without leaving a channel. Nothing happens where one exists. The state of
-    /// the channel does not matter, only that the payment has a transfer over it and a party of it signed.
+    /// @notice Writes the outcome of a payment without leaving a channel. Nothing happens where one exists. The state
+    /// of the channel does not matter, only that the payment has a transfer over it and a party of it signed.
     /// @param pending its phase is the outcome that is written: 1 VOID, 2 APPLIED
     /// @param signature EIP-712 signature of `Record` by a party of the channel
     function record(ChannelIdentity calldata identity, Pending calldata pending, bytes calldata signature) external;

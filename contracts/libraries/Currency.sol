@@ -9,8 +9,9 @@ import {IPaymentChannels} from "../interfaces/IPaymentChannels.sol";
 /// @notice The only place where money enters and leaves the contract.
 ///
 /// Each function gives control to a stranger, a token or a receiver. Callers have written their state before they
-/// send, and read none before a deposit has arrived. What strangers return is copied only in words of fixed number, and their
-/// reasons to revert are replaced by ours: no token can speak in the contract's name or make the caller pay for copying.
+/// send, and read none before a deposit has arrived. What strangers return is copied only in words of fixed number, and
+/// their reasons to revert are replaced by ours: no token can speak in the contract's name or make the caller pay for
+/// copying.
 library Currency {
     address internal constant NATIVE = address(0);
 

@@ -9,10 +9,11 @@ import {Outcome, PaymentId, Pending} from "../types/Exit.sol";
 /// @notice The frozen encodings of PROTOCOL.md section 9: ids, leaves and EIP-712 digests.
 ///
 /// Equal byte for byte to enclave/core/encoding.ts (shared vectors: contracts/vectors.json). Every id and digest hangs
-/// on the domain separator, so nothing signed for one contract or chain means anything to another. Ids and what is hashed
-/// for each pending payment are laid out by hand above the free memory pointer, which stays where it is: an exit with
-/// 400 of them would otherwise pay for memory that nobody reads again. Fields are read where the ABI puts them, and
-/// nothing but their own bytes: what calldata has beside them changes no id, and is not read.
+/// on the domain separator, so nothing signed for one contract or chain means anything to another. Ids and what is
+/// hashed for each pending payment are laid out by hand above the free memory pointer, which stays where it is: an exit
+/// with 400 of them would otherwise pay for memory that nobody reads again. Fields are read where the ABI puts them,
+/// and nothing but their own bytes: what calldata has beside them changes no id, and is not read.
+// solhint-disable no-inline-assembly
 library Encoding {
     bytes32 private constant DOMAIN_TYPE =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
@@ -119,7 +120,8 @@ library Encoding {
         assembly ("memory-safe") {
             list := keccak256(add(pending, 32), shl(5, mload(pending)))
         }
-        return MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(EXIT_TYPE, id, sentA, sentB, stale, list)));
+        bytes32 structHash = keccak256(abi.encode(EXIT_TYPE, id, sentA, sentB, stale, list));
+        return MessageHashUtils.toTypedDataHash(domain, structHash);
     }
 
     function recordDigest(bytes32 domain, ChannelId id, PaymentId payment, Outcome outcome)

@@ -25,9 +25,9 @@ library Netting {
         }
     }
 
-    /// Whether a pending payment counts as applied in a stale exit of `side`: as recorded, and where nothing is recorded,
-    /// against that side. What it would pay counts as paid, what it would receive as never sent, so the other side gets
-    /// at least what any outcome would give it.
+    /// Whether a pending payment counts as applied in a stale exit of `side`: as recorded, and where nothing is
+    /// recorded, against that side. What it would pay counts as paid, what it would receive as never sent, so the other
+    /// side gets at least what any outcome would give it.
     function appliesToStale(Outcome recorded, bool fromA, Side side) internal pure returns (bool) {
         if (recorded == Outcome.NONE) return fromA == (side == Side.A);
         return recorded == Outcome.APPLIED;

@@ -1,8 +1,14 @@
-/** A follower whose progress a test can wait for, without looking at a clock. */
+/** A follower whose progress a test can wait for, without looking at a clock, and an RPC that serves few blocks. */
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { JsonRpcProvider } from 'ethers';
 
 import { ChainError } from '../errors.ts';
 import type { ChannelEvent } from '../events.ts';
 import { type ChainAnchor, type FollowOptions, followChannels } from '../follow.ts';
+import { openRpc } from '../rpc.ts';
 
 type Batch = { events: ChannelEvent[]; cursor: number; anchor: ChainAnchor };
 
@@ -66,4 +72,42 @@ export class TestFollower {
 export async function endedBy(follower: TestFollower): Promise<string> {
   const error: unknown = await follower.ended.catch((reason: unknown) => reason);
   return error instanceof ChainError ? error.code : String(error);
+}
+
+/** An RPC before `url` that refuses logs of more than `most` blocks. `asked`: of how many each request was. */
+export async function strictRpc(
+  url: string,
+  most: number,
+): Promise<{ provider: JsonRpcProvider; asked: number[]; close: () => void }> {
+  const asked: number[] = [];
+  const answer = async (text: string): Promise<string> => {
+    const request = JSON.parse(text) as {
+      id: number;
+      method: string;
+      params: [{ fromBlock: string; toBlock: string }];
+    };
+    if (request.method === 'eth_getLogs') {
+      const [{ fromBlock, toBlock }] = request.params;
+      const blocks = Number(toBlock) - Number(fromBlock) + 1;
+      asked.push(blocks);
+      if (blocks > most) {
+        const error = { code: -32005, message: `at most ${most} blocks in one request` };
+        return JSON.stringify({ jsonrpc: '2.0', id: request.id, error });
+      }
+    }
+    const headers = { 'content-type': 'application/json' };
+    return (await fetch(url, { method: 'POST', headers, body: text })).text();
+  };
+  const server = createServer((request, response) => {
+    let text = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    request.on('end', () => void answer(text).then((body) => response.end(body)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const provider = await openRpc({ url: `http://127.0.0.1:${port}` });
+  return { provider, asked, close: () => void server.close() };
 }
