@@ -8,6 +8,7 @@ import { type ChannelId, type Identity, NATIVE, ZERO_ADDRESS } from './ids.ts';
 import { MAX_AMOUNT, MAX_CHANNELS, MAX_DIRECT_UNACKNOWLEDGED as MAX_UNACKNOWLEDGED } from './limits.ts';
 import { type PairBody, sealPairMessage } from './pair.ts';
 import { acceptedPeer, whyNoPeer } from './self.ts';
+import { whyBeyondLimits } from './spending.ts';
 import { type Channel, ownerOf, type State } from './state.ts';
 
 /** A message for the peer's enclave, or null where no accepted key of the peer is known. */
@@ -140,6 +141,8 @@ export const direct: Decider<'direct'> = (state, command) => {
       `${view.spendable} of base units can be spent on this channel; pay less, or deposit more.`,
     );
   }
+  const beyond = whyBeyondLimits(state, channel.channel.token, amount);
+  if (beyond) return beyond;
   if (channel.directUnacknowledged.length >= MAX_UNACKNOWLEDGED) {
     return refused(
       'TOO_MANY_PENDING',

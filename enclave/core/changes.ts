@@ -9,9 +9,11 @@ import {
   amount,
   bytes32Codec,
   channelIdCodec,
+  fixed,
   identityCodec,
   list,
   oneOf,
+  option,
   paymentIdCodec,
   struct,
   type TypeOf,
@@ -24,6 +26,7 @@ import type { Bytes32, ChannelId, PaymentId } from './ids.ts';
 import {
   MAX_CHAIN_RESOLVED,
   MAX_INVOICES,
+  MAX_LIMITS,
   MAX_ORDERS,
   MAX_PARTICIPANTS,
   MAX_PENDING_CONTRACT,
@@ -31,6 +34,7 @@ import {
 } from './limits.ts';
 import { invoiceCodec, orderCodec, ownerPolicyCodec } from './order.ts';
 import { rejectReasonCodec } from './round-messages.ts';
+import { charge, giveBack, liftedCodec, spendingLimitCodec } from './spending.ts';
 import {
   type Channel,
   orderNonces,
@@ -56,6 +60,9 @@ export const changeCodec = union({
   introduced: [2, introductionCodec],
   policySet: [3, ownerPolicyCodec],
   attestationSet: [26, attestationPolicyCodec],
+  limitsSet: [27, struct({ limits: list(spendingLimitCodec, MAX_LIMITS), pinDigest: option(fixed(32)) })],
+  pinFailed: [28, nothing],
+  limitLifted: [29, liftedCodec],
   /** Only the sealed clock moves: something was refused because of the time. */
   clockRead: [4, nothing],
   agreed: [
@@ -119,14 +126,32 @@ export function apply(state: State, change: Change): void {
       state.attestation = attestation;
       return;
     }
+    case 'limitsSet':
+      Object.assign(state.spending, {
+        limits: change.limits,
+        pinDigest: change.pinDigest,
+        pinFailures: 0,
+        lifted: null,
+      });
+      return;
+    case 'pinFailed':
+      state.spending.pinFailures++;
+      return;
+    case 'limitLifted': {
+      const { kind: _, ...lifted } = change;
+      Object.assign(state.spending, { lifted, pinFailures: 0 });
+      return;
+    }
     case 'clockRead':
       sweep(state, state.tombstones.size);
       return;
     case 'ordered':
       if (state.orders.size >= MAX_ORDERS) forgetOrders(state);
+      charge(state, change.order.token, change.order.amount + change.order.maxFee);
       putOrder(state, { order: change.order, status: 'open', paymentId: null });
       return;
     case 'orderCancelled':
+      giveBackOrder(state, change.orderId);
       forgetOrder(state, change.orderId);
       return;
     case 'invoiced':
@@ -203,6 +228,9 @@ type ChannelChange = Exclude<
         | 'introduced'
         | 'policySet'
         | 'attestationSet'
+        | 'limitsSet'
+        | 'pinFailed'
+        | 'limitLifted'
         | 'clockRead'
         | 'ordered'
         | 'orderCancelled'
@@ -232,6 +260,7 @@ function applyToChannel(state: State, change: ChannelChange): void {
       channel.own.deposit = change.total;
       return;
     case 'directSent':
+      charge(state, channel.channel.token, change.amount);
       channel.own.direct += change.amount;
       channel.directSent += 1;
       channel.directUnacknowledged.push({
@@ -359,6 +388,11 @@ function forgetOrders(state: State): void {
   for (const { order, status } of [...state.orders.values()]) {
     if (status !== 'bound' && order.expiry < state.clock) forgetOrder(state, order.orderId);
   }
+}
+
+function giveBackOrder(state: State, orderId: Bytes32): void {
+  const order = state.orders.get(orderId)?.order;
+  if (order) giveBack(state, order.token, order.amount + order.maxFee);
 }
 
 function forgetOrder(state: State, orderId: Bytes32): void {

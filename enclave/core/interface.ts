@@ -24,6 +24,7 @@ import {
   struct,
   type TypeOf,
   text,
+  uint8,
   uint16,
   uint32,
   uint64,
@@ -37,6 +38,7 @@ import {
   MAX_COMMANDS,
   MAX_DIRECT_UNACKNOWLEDGED,
   MAX_INVOICES,
+  MAX_LIMITS,
   MAX_ORDERS,
   MAX_PAIR_MESSAGE_BYTES,
   MAX_PARTICIPANTS,
@@ -47,6 +49,7 @@ import {
 import { invoiceCodec, orderCodec, ownerPolicyCodec, signedInvoiceCodec } from './order.ts';
 import { signedReceiptCodec } from './receipt.ts';
 import { stepAnswerCodec, stepCodec } from './round-messages.ts';
+import { spendingLimitCodec } from './spending.ts';
 import { introductionCodec } from './wire.ts';
 
 const side = oneOf(['A', 'B']);
@@ -93,6 +96,15 @@ export const commandCodec = union({
   ],
   /** Gives an unbound order up. → ok */
   cancelOrder: [12, struct({ orderId: bytes32Codec })],
+  /** Sets what can be spent without the PIN; `newPin` sets or changes it, and a PIN that is set must be given. → ok */
+  setLimits: [
+    27,
+    struct({ limits: list(spendingLimitCodec, MAX_LIMITS), pin: option(text(64)), newPin: option(text(64)) }),
+  ],
+  /** Allows the next payment of at most `amount` beyond the limits, for five minutes. → ok */
+  liftLimit: [28, struct({ pin: text(64), token: addressCodec, amount })],
+  /** → limits */
+  showLimits: [29, nothing],
   /** Asks for money. → invoice */
   invoice: [13, struct({ token: addressCodec, amount, expiry: uint64, description: text(256) })],
   /** Withdraws an unbound invoice. → ok */
@@ -264,6 +276,15 @@ export const resultCodec = union({
   orders: [14, struct({ orders: list(orderViewCodec, MAX_ORDERS) })],
   invoices: [15, struct({ invoices: list(invoiceViewCodec, MAX_INVOICES) })],
   receipt: [17, struct({ signed: signedReceiptCodec })],
+  limits: [
+    18,
+    struct({
+      limits: list(spendingLimitCodec, MAX_LIMITS),
+      today: list(struct({ token: addressCodec, spent: amount }), MAX_LIMITS),
+      hasPin: bool,
+      triesLeft: uint8,
+    }),
+  ],
   /** Nothing has changed; `code` is stable, `message` says why and what to do next. */
   refused: [16, struct({ code: text(64), message: text(512) })],
 });

@@ -25,6 +25,10 @@ export const MAX_CHANNELS = 4_096;
 /** Open orders and open invoices of one enclave. */
 export const MAX_ORDERS = 16_384;
 export const MAX_INVOICES = 16_384;
+/** Tokens with a spending limit. */
+export const MAX_LIMITS = 16;
+/** Wrong PINs before the limits stay for good. */
+export const MAX_PIN_FAILURES = 5;
 /** Attempts (fresh nonces) of one order. */
 export const MAX_ATTEMPTS = 8;
 /** Direct payments of one channel that wait for an acknowledgement. */

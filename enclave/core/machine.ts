@@ -21,6 +21,7 @@ import {
   setAttestation,
   setPolicy,
 } from './self.ts';
+import { liftLimit, setLimits, showLimits } from './spending.ts';
 import type { State } from './state.ts';
 
 /** What surrounds the state: the quote of this start, and where randomness comes from. */
@@ -82,6 +83,12 @@ function decide(state: State, command: Command, around: Surroundings): Decision 
       return order(state, command, around);
     case 'cancelOrder':
       return cancelOrder(state, command, around);
+    case 'setLimits':
+      return setLimits(state, command, around);
+    case 'liftLimit':
+      return liftLimit(state, command, around);
+    case 'showLimits':
+      return showLimits(state, command, around);
     case 'invoice':
       return invoice(state, command, around);
     case 'cancelInvoice':

@@ -6,6 +6,7 @@ import type { Bytes16, Bytes32 } from './ids.ts';
 import { sign } from './keys.ts';
 import { MAX_AMOUNT, MAX_HORIZON_S, MAX_INVOICES, MAX_ORDERS } from './limits.ts';
 import { hashInvoice, invoiceDigest } from './order.ts';
+import { whyBeyondLimits } from './spending.ts';
 import type { State } from './state.ts';
 
 /** How long an invoice may stay open, in seconds: a year. */
@@ -32,6 +33,8 @@ export const order: Decider<'order'> = (state, command, sources) => {
   if (isFull(state.orders, MAX_ORDERS, (each) => each.order.expiry < state.clock)) {
     return refused('TOO_MANY_ORDERS', `${MAX_ORDERS} orders are open; wait for some to finish, or cancel them.`);
   }
+  const beyond = whyBeyondLimits(state, token, amount + maxFee);
+  if (beyond) return beyond;
   const orderId = toHex(sources.random(32)) as Bytes32;
   const sealed = { orderId, payer, payee, token, amount, maxFee, invoice, expiry };
   return decided({ kind: 'order', order: sealed }, { kind: 'ordered', order: sealed });

@@ -44,6 +44,7 @@ import {
 import { invoiceCodec, orderCodec, orderNonce, ownerPolicyCodec } from './order.ts';
 import { paymentTermsCodec } from './payment-terms.ts';
 import { rejectReasonCodec } from './round-messages.ts';
+import { noLimits, spendingCodec } from './spending.ts';
 import { introductionCodec } from './wire.ts';
 
 /** One side's cumulative sums (section 3): sent = direct + round. */
@@ -113,6 +114,7 @@ const snapshotCodec = struct({
   foundation: foundationCodec,
   policy: ownerPolicyCodec,
   attestation: attestationPolicyCodec,
+  spending: spendingCodec,
   clock: uint64,
   watermark: uint64,
   /** Party keys derived so far, the identity included. */
@@ -133,6 +135,7 @@ export interface State {
   readonly keyRing: KeyRing;
   policy: Snapshot['policy'];
   attestation: Snapshot['attestation'];
+  spending: Snapshot['spending'];
   /** Unix seconds; never goes back. */
   clock: number;
   /** Expired payments up to here may have been forgotten although the chain, not a round, ended them. */
@@ -162,6 +165,7 @@ export function newState(foundation: Foundation, wishes: Pick<Snapshot, 'policy'
     keyRing: new KeyRing(seed, deployment.domain),
     policy: wishes.policy,
     attestation: wishes.attestation,
+    spending: noLimits(),
     clock: 0,
     watermark: 0,
     peers: new Map(),
@@ -180,6 +184,7 @@ export function encodeState(state: State): Uint8Array {
     foundation: state.foundation,
     policy: state.policy,
     attestation: state.attestation,
+    spending: state.spending,
     clock: state.clock,
     watermark: state.watermark,
     keys: state.keyRing.partyCount,
@@ -196,6 +201,7 @@ export function encodeState(state: State): Uint8Array {
 export function decodeState(bytes: Uint8Array): State {
   const snapshot = decode(snapshotCodec, bytes);
   const state = newState(snapshot.foundation, snapshot);
+  state.spending = snapshot.spending;
   state.clock = snapshot.clock;
   state.watermark = snapshot.watermark;
   while (state.keyRing.partyCount < snapshot.keys) state.keyRing.deriveNext();

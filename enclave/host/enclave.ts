@@ -38,6 +38,9 @@ interface ResultKinds {
   direct: 'messages';
   order: 'order';
   cancelOrder: 'ok';
+  setLimits: 'ok';
+  liftLimit: 'ok';
+  showLimits: 'limits';
   invoice: 'invoice';
   cancelInvoice: 'ok';
   step: 'step';
