@@ -1,5 +1,5 @@
 /**
- * What an owner does with money: ask for it, pay it, take and give proof of it (PROTOCOL.md section 4).
+ * What an owner does with money: pay it, give it back, take and give proof of it (PROTOCOL.md section 4).
  * What can be refused without the hub is refused here, before an order is sealed.
  */
 
@@ -10,20 +10,25 @@ import type { StepAnswer } from '../enclave/core/round-messages.ts';
 import { requireAmount } from './channels.ts';
 import type { EnclavePort } from './enclave-port.ts';
 import { composeHandover, deliverHandover, parseHandover } from './handover.ts';
-import { decodeInvoice, encodeInvoice, requireUnexpired } from './invoice-text.ts';
+import { decodeInvoice, requireUnexpired } from './invoice-text.ts';
+import type { Journal } from './journal/journal.ts';
+import { type KeyedOrders, MAX_KEY_LENGTH } from './keyed-orders.ts';
+import type { KeepOrder, OrderSeal } from './order-seal.ts';
 import type { Payer } from './payer.ts';
 import type { PaymentBook } from './payment-book.ts';
+import { Refunds } from './refunds.ts';
 import { TerminalRefusal } from './refusal.ts';
-import type { InvoiceRequest, InvoiceText, PayOptions, PayResult, PayTarget } from './terminal-types.ts';
+import type { PayOptions, PayResult, PayTarget, RefundRequest } from './terminal-types.ts';
 
 export interface CashierPorts {
   enclave: EnclavePort;
   book: PaymentBook;
   payer: Payer;
+  orders: KeyedOrders;
+  seal: OrderSeal;
+  journal: Journal;
   deployment: Deployment;
   identity: Identity;
-  /** Where payers hand DONE evidence over. */
-  handoverUrl: string | null;
   channels(): Promise<ChannelView[]>;
   /** Resolves when the hub can be spoken to; rejects with HUB_UNREACHABLE. */
   online(): Promise<void>;
@@ -35,33 +40,49 @@ export interface CashierPorts {
 }
 
 const ORDER_LIFE_S = 60;
-const INVOICE_LIFE_S = 3_600;
 /** The fee that is allowed where the owner names none: 1 %, and at least this many base units. */
 const LEAST_MAX_FEE = 1_000n;
 
 export class Cashier {
   readonly #ports: CashierPorts;
+  readonly #refunds: Refunds;
 
   constructor(ports: CashierPorts) {
     this.#ports = ports;
+    this.#refunds = new Refunds(ports);
   }
 
   get #nowS(): number {
     return Math.floor(this.#ports.nowMs() / 1_000);
   }
 
-  async invoice(request: InvoiceRequest): Promise<InvoiceText> {
-    const { amount, token = NATIVE, expiresInS = INVOICE_LIFE_S, description = '' } = request;
-    requireAmount(amount, 'The amount of an invoice');
-    const expiry = this.#nowS + expiresInS;
-    const { hash, signed } = await this.#ports.enclave.run({ kind: 'invoice', token, amount, expiry, description });
-    this.#ports.book.noteDescription(hash, description);
-    const { chainId, contract } = this.#ports.deployment;
-    const handoverUrl = this.#ports.handoverUrl;
-    return { text: encodeInvoice({ chainId, contract, signed, handoverUrl }), hash, amount, expiry };
+  async pay(target: PayTarget, options: PayOptions): Promise<PayResult> {
+    const { idempotencyKey: key, onPhase } = options;
+    if (key === undefined) return this.#pay(target, options, null);
+    requireKey(key);
+    return this.#ports.orders.pay({
+      ...{ key, refundOf: null, onPhase },
+      parameters: parametersOf(target, options),
+      handoverUrl: 'invoice' in target ? decodeInvoice(target.invoice, this.#ports.deployment).handoverUrl : null,
+      start: (keep, tell) => this.#pay(target, { ...options, onPhase: tell }, keep),
+    });
   }
 
-  async pay(target: PayTarget, options: PayOptions): Promise<PayResult> {
+  /** @throws TerminalRefusal UNKNOWN_PAYMENT, NOT_RECEIVED, ALREADY_REFUNDED, REFUND_TOO_LARGE, and as `pay` */
+  async refund(request: RefundRequest, options: PayOptions): Promise<PayResult> {
+    const { idempotencyKey: key = null, onPhase } = options;
+    if (key !== null) requireKey(key);
+    const { paymentId, amount } = request;
+    return this.#ports.orders.pay({
+      ...{ key, refundOf: paymentId, onPhase, handoverUrl: null },
+      parameters: JSON.stringify({ refund: paymentId, amount: amount?.toString() ?? null }),
+      start: (keep, tell) =>
+        this.#refunds.during(request, (target) => this.#pay(target, { ...options, onPhase: tell }, keep)),
+    });
+  }
+
+  /** @param keep called with the order before it leaves */
+  async #pay(target: PayTarget, options: PayOptions, keep: KeepOrder | null): Promise<PayResult> {
     const startedMs = this.#ports.nowMs();
     const wish = this.#wishOf(target);
     const { payee, token, amount } = wish;
@@ -69,12 +90,14 @@ export class Cashier {
     await this.#requireBalance(token, amount);
     await this.#ports.online();
     const least = amount / 100n;
-    return this.#ports.payer.pay({
+    const request = {
       ...{ payee, token, amount, startedMs, invoice: wish.hash, handoverUrl: wish.handoverUrl },
       maxFee: options.maxFee ?? (least > LEAST_MAX_FEE ? least : LEAST_MAX_FEE),
       expiry: Math.min(this.#nowS + (options.expiresInS ?? ORDER_LIFE_S), wish.expiry),
       onPhase: options.onPhase,
-    });
+    };
+    const pay = (): Promise<PayResult> => this.#ports.payer.pay(request);
+    return keep ? this.#ports.seal.keeping(keep, pay) : pay();
   }
 
   #wishOf(target: PayTarget) {
@@ -116,7 +139,9 @@ export class Cashier {
 
   /** Beside everything else: the payment is complete whether this succeeds or not. */
   handOver(answer: StepAnswer, payment: PaymentView): void {
-    const url = payment.orderId === null ? null : this.#ports.payer.handoverUrlOf(payment.orderId);
+    const { orderId } = payment;
+    const { payer, orders } = this.#ports;
+    const url = orderId === null ? null : (payer.handoverUrlOf(orderId) ?? orders.handoverUrlOf(orderId));
     const step = url === null ? null : composeHandover(answer, payment, this.#ports.identity);
     if (url === null || !step) return;
     void deliverHandover(url, step, {
@@ -124,4 +149,21 @@ export class Cashier {
       onFailure: (error) => this.#ports.onHandoverFailure(url, error),
     });
   }
+}
+
+/** What makes two calls the same wish. */
+function parametersOf(target: PayTarget, { maxFee, expiresInS }: PayOptions): string {
+  const limits = { maxFee: maxFee?.toString() ?? null, expiresInS: expiresInS ?? null };
+  if ('invoice' in target) return JSON.stringify({ invoice: target.invoice.trim(), ...limits });
+  const { payee, amount, token = NATIVE } = target;
+  return JSON.stringify({ payee, amount: amount.toString(), token, ...limits });
+}
+
+/** @throws TerminalRefusal KEY_MALFORMED */
+function requireKey(key: string): void {
+  if (key.length >= 1 && key.length <= MAX_KEY_LENGTH) return;
+  throw new TerminalRefusal({
+    code: 'KEY_MALFORMED',
+    message: `An idempotency key has 1 to ${MAX_KEY_LENGTH} characters, not ${key.length}. Nothing was paid; use another one.`,
+  });
 }

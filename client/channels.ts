@@ -22,10 +22,11 @@ import {
 import type { ChannelView, SignedExit } from '../enclave/core/interface.ts';
 import { MAX_AMOUNT } from '../enclave/core/limits.ts';
 import type { ChainConnection } from './chain/connection.ts';
+import { costOf, EJECT_GAS, EJECT_PENDING_GAS, RECORD_GAS } from './chain/cost.ts';
 import type { EnclavePort } from './enclave-port.ts';
 import { asRefusal, codeOf, TerminalRefusal } from './refusal.ts';
 import type { Session } from './session.ts';
-import type { ChannelEvent, OpenChannelRequest, OpenPhase, TokenBalance } from './terminal-types.ts';
+import type { ChainCost, ChannelEvent, OpenChannelRequest, OpenPhase, TokenBalance } from './terminal-types.ts';
 import { within } from './waiting.ts';
 
 export interface ChannelsPorts {
@@ -141,6 +142,23 @@ export class Channels {
     return { amount, transactionHash: bytes32(sent.transactionHash) };
   }
 
+  /** What peers have on their sides, and is not on its way already. */
+  async receivable(token: Address): Promise<bigint> {
+    const views = (await this.list()).filter((view) => isInUse(view) && view.channel.token === token);
+    return views.reduce((sum, view) => sum + receivableOn(view), 0n);
+  }
+
+  async ejectCost(channelId: ChannelId): Promise<ChainCost> {
+    const { pendingCount } = await this.view(channelId);
+    const { provider } = await chained(this.#ports.chain.open());
+    return chained(costOf(provider, EJECT_GAS + EJECT_PENDING_GAS * BigInt(pendingCount)));
+  }
+
+  async recordCost(): Promise<ChainCost> {
+    const { provider } = await chained(this.#ports.chain.open());
+    return chained(costOf(provider, RECORD_GAS));
+  }
+
   async list(): Promise<ChannelView[]> {
     return (await this.#ports.enclave.run({ kind: 'listChannels' })).channels;
   }
@@ -157,7 +175,7 @@ export class Channels {
 
   /** One entry per token, the native coin first. */
   async balances(): Promise<TokenBalance[]> {
-    const views = (await this.list()).filter((view) => !view.settled && !view.exitSigned);
+    const views = (await this.list()).filter(isInUse);
     const tokens = [...new Set([NATIVE, ...views.map((view) => view.channel.token)])];
     return Promise.all(
       tokens.map(async (token) => {
@@ -166,7 +184,7 @@ export class Channels {
         return {
           token,
           spendable: sum((view) => (view.agreed && !view.suspended ? view.spendable : 0n)),
-          receivable: sum((view) => (view.peerBalance > view.pendingIn ? view.peerBalance - view.pendingIn : 0n)),
+          receivable: sum(receivableOn),
           pendingOut: sum((view) => view.pendingOut),
           pendingIn: sum((view) => view.pendingIn),
           ...(await this.#onChain(token)),
@@ -287,6 +305,14 @@ export class Channels {
     return { transactionHash: bytes32(sent.transactionHash), creditA, creditB };
   }
 }
+
+const isInUse = (view: ChannelView): boolean => !view.settled && !view.exitSigned;
+
+/** What the peer has on its side and is not on its way already; a suspended channel takes nothing. */
+export const receivableOn = (view: ChannelView): bigint =>
+  view.agreed && !view.suspended && isInUse(view) && view.peerBalance > view.pendingIn
+    ? view.peerBalance - view.pendingIn
+    : 0n;
 
 /** What the chain, or the way to it, refused: with its own code and words. */
 async function chained<T>(work: Promise<T>): Promise<T> {

@@ -16,11 +16,14 @@ export interface PaymentBookPorts {
   /** Unix milliseconds. */
   nowMs(): number;
   onPhase(payment: PaymentView): void;
+  /** Something is in the journal that was not before. */
+  onSaved(): void;
   onTrouble(error: unknown): void;
 }
 
 /** Payments that are over, kept so that a repeated answer is not told again. */
 const MAX_OVER = 16_384;
+const EVIDENCE_BYTES = 16;
 
 export class PaymentBook {
   readonly #ports: PaymentBookPorts;
@@ -46,6 +49,21 @@ export class PaymentBook {
     for (const { order } of orders) this.#orders.set(order.orderId, order);
     for (const { hash, invoice } of invoices) this.#descriptions.set(hash, invoice.description);
     for (const payment of payments) this.#pending.set(payment.paymentId, payment);
+    await this.#catchUp();
+  }
+
+  /**
+   * The process ended between an enclave's last word and the journal. Asked again about a payment that is over, an
+   * enclave says how it ended, whatever evidence comes with the question.
+   */
+  async #catchUp(): Promise<void> {
+    const evidence = new Uint8Array(EVIDENCE_BYTES);
+    for (const { paymentId } of await this.#ports.journal.unfinished()) {
+      if (paymentId === null || this.#pending.has(paymentId)) continue;
+      const step = { kind: 'complete', paymentId, evidence } as const;
+      const { about } = await this.#ports.enclave.run({ kind: 'step', step });
+      if (about) this.see(about);
+    }
   }
 
   noteOrder(order: Order): void {
@@ -175,6 +193,7 @@ export class PaymentBook {
       this.#unsaved = [];
       // History is not worth more than payments: what cannot be written is told and given up.
       await this.#ports.journal.savePayments(entries).catch((error: unknown) => this.#ports.onTrouble(error));
+      this.#ports.onSaved();
     }
     this.#saving = null;
   }

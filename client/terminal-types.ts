@@ -102,7 +102,27 @@ export interface PayOptions {
   maxFee?: bigint;
   /** How long others may prepare it, 60 s by default, never past the invoice's expiry. */
   expiresInS?: number;
+  /**
+   * The same key is paid once: a repeated call, also after a crash, gets the first one's outcome or goes on waiting for
+   * it; asking for something else under it is refused as KEY_IN_USE. 1 to 128 characters.
+   */
+  idempotencyKey?: string;
   onPhase?: (phase: PayPhase) => void;
+}
+
+export interface RefundRequest {
+  /** A payment that this terminal received by a round. */
+  paymentId: PaymentId;
+  /** All that was not given back yet by default. */
+  amount?: bigint;
+}
+
+/** What a transaction will cost at the present price of gas, rounded up; the real one may differ. */
+export interface ChainCost {
+  gas: bigint;
+  /** Base units of the native coin per gas. */
+  gasPrice: bigint;
+  cost: bigint;
 }
 
 export interface PayResult {
@@ -129,6 +149,11 @@ export interface InvoiceRequest {
   expiresInS?: number;
   /** At most 256 bytes of UTF-8. */
   description?: string;
+  /** The merchant's own, at most 64 bytes of UTF-8; only one invoice has it, unless `again`. */
+  orderNumber?: string;
+  again?: boolean;
+  /** Who asked for it, where it was not the owner. */
+  cashier?: string;
 }
 
 export interface InvoiceText {
@@ -138,6 +163,9 @@ export interface InvoiceText {
   amount: bigint;
   /** Unix seconds. */
   expiry: number;
+  orderNumber: string | null;
+  /** What could be received now: less than `amount`, and nobody can pay it as things are. */
+  receivable: bigint;
 }
 
 export interface TokenBalance {

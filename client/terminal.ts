@@ -19,6 +19,7 @@ import {
   type PaymentId,
 } from '../enclave/core/ids.ts';
 import type { Notice } from '../enclave/core/interface.ts';
+import type { Order } from '../enclave/core/order.ts';
 import { Cashier } from './cashier.ts';
 import { ChainConnection } from './chain/connection.ts';
 import { ChainReporter } from './chain/reporter.ts';
@@ -26,8 +27,12 @@ import { ChainView } from './chain/view.ts';
 import { Channels, requireAmount } from './channels.ts';
 import { DirectPayments } from './direct-payments.ts';
 import { Emitter } from './emitter.ts';
+import { History } from './history.ts';
 import { decodeInvoice, requireUnexpired } from './invoice-text.ts';
+import { Invoices } from './invoices.ts';
+import { KeyedOrders } from './keyed-orders.ts';
 import { connectSocket } from './node-socket.ts';
+import { OrderSeal } from './order-seal.ts';
 import { Payer } from './payer.ts';
 import { PaymentBook } from './payment-book.ts';
 import { whyNotAgreed } from './proposals.ts';
@@ -35,6 +40,7 @@ import { asRefusal, codeOf, messageOf, TerminalRefusal } from './refusal.ts';
 import { audienceOf, type ProposedChannel, type Session, type SessionNews } from './session.ts';
 import { openStorage, type Storage } from './storage.ts';
 import type {
+  ChainCost,
   ChannelEvent,
   ChannelView,
   InvoiceRequest,
@@ -45,6 +51,7 @@ import type {
   PayOptions,
   PayResult,
   PayTarget,
+  RefundRequest,
   RouteQuote,
   TerminalEvents,
   TerminalOptions,
@@ -75,7 +82,12 @@ export class Terminal {
   readonly #book: PaymentBook;
   readonly #payer: Payer;
   readonly #direct: DirectPayments;
+  readonly #orders: KeyedOrders;
   readonly #cashier: Cashier;
+  /** What this terminal asked for. */
+  readonly invoices: Invoices;
+  /** What became of every payment. */
+  readonly history: History;
   readonly #stopping = new AbortController();
   readonly #maintenance: ReturnType<typeof setInterval>;
 
@@ -95,13 +107,20 @@ export class Terminal {
       ...{ enclave, journal, nowMs },
       onPhase: (payment) => {
         this.#payer.onPhase(payment);
+        this.#orders.onPhase(payment);
+        this.invoices.onPhase(payment);
         this.events.emit('payment', { payment, at: nowMs() });
       },
+      onSaved: () => this.history.onSaved(),
       onTrouble: (error) => this.#trouble('disk', error),
     });
+    this.history = new History({ enclave, journal, settle: () => this.#book.settle() });
+    const seal = new OrderSeal(enclave);
+    const submit = (order: Order): void => this.#uplink.send([{ kind: 'order', order }]);
+    const onTrouble = (error: unknown): void => this.#trouble('disk', error);
+    this.#orders = new KeyedOrders({ enclave, journal, submit, nowMs, onTrouble });
     this.#payer = new Payer({
-      ...{ enclave, book: this.#book, nowMs },
-      submit: (order) => this.#uplink.send([{ kind: 'order', order }]),
+      ...{ enclave: seal, book: this.#book, nowMs, submit },
       giveUp: (orderId) => this.#uplink.send([{ kind: 'cancelOrder', orderId }]),
     });
     this.#channels = new Channels({
@@ -116,12 +135,18 @@ export class Terminal {
       view: (channelId) => this.#channels.view(channelId),
     });
     this.#cashier = new Cashier({
-      ...{ enclave, nowMs, book: this.#book, payer: this.#payer, deployment: this.#deployment },
-      ...{ identity: this.identity, handoverUrl: options.handoverUrl ?? null, stopping: this.#stopping.signal },
+      ...{ enclave, journal, seal, nowMs, book: this.#book, payer: this.#payer, orders: this.#orders },
+      ...{ deployment: this.#deployment, identity: this.identity, stopping: this.#stopping.signal },
       channels: () => this.#channels.list(),
       online: () => this.#uplink.online(),
       onHandoverFailure: (url, error) =>
         options.logger.info({ url, error: messageOf(error) }, 'the proof of payment was not handed over'),
+    });
+    this.invoices = new Invoices({
+      ...{ enclave, journal, nowMs, deployment: this.#deployment, stopping: this.#stopping.signal },
+      handoverUrl: options.handoverUrl ?? null,
+      noteDescription: (hash, description) => this.#book.noteDescription(hash, description),
+      receivable: (token) => this.#channels.receivable(token),
     });
     this.#chainView = this.#makeChainView();
     this.#maintenance = setInterval(() => void this.#resendUnacknowledged(), RESEND_MS);
@@ -194,13 +219,23 @@ export class Terminal {
     return refusing(this.#channels.record(request.paymentId));
   }
 
+  /** What ejecting the channel will cost, before anything is signed. */
+  ejectCost(request: { channelId: ChannelId }): Promise<ChainCost> {
+    return refusing(this.#channels.ejectCost(request.channelId));
+  }
+
+  /** What having an outcome recorded will cost, before anything is signed. */
+  recordCost(): Promise<ChainCost> {
+    return refusing(this.#channels.recordCost());
+  }
+
   /** @returns null where the contract owes the payout address nothing */
   withdraw(request: { token?: Address } = {}): Promise<{ amount: bigint; transactionHash: Bytes32 } | null> {
     return refusing(this.#channels.withdraw(request.token ?? NATIVE));
   }
 
   invoice(request: InvoiceRequest): Promise<InvoiceText> {
-    return refusing(this.#cashier.invoice(request));
+    return refusing(this.invoices.make(request));
   }
 
   pay(target: PayTarget, options: PayOptions = {}): Promise<PayResult> {
@@ -213,6 +248,11 @@ export class Terminal {
    */
   quote(target: PayTarget): Promise<RouteQuote> {
     return refusing(this.#quote(target));
+  }
+
+  /** Pays the payer of a received payment, without an invoice; more than was received is never given back. */
+  refund(request: RefundRequest, options: PayOptions = {}): Promise<PayResult> {
+    return refusing(this.#cashier.refund(request, options));
   }
 
   /** Pays the peer of one channel without a round; final when the peer's acknowledgement comes as an event. */
@@ -247,6 +287,7 @@ export class Terminal {
     clearInterval(this.#maintenance);
     this.#uplink.stop();
     this.#payer.stop();
+    this.#orders.stop();
     await this.#chainView.stop();
     await this.#book.settle();
     await this.#storage.close();
@@ -256,6 +297,7 @@ export class Terminal {
   async #begin(): Promise<void> {
     await this.#book.restore();
     await this.#direct.restore(await this.#channels.list());
+    await this.#orders.restore();
     this.#chainView.start();
     await this.#uplink.start();
   }
@@ -291,7 +333,10 @@ export class Terminal {
       news: (news) => this.#onNews(news),
       onLink: (state) => {
         this.#options.logger.info(state, state.online ? 'connected to the hub' : 'the hub is out of reach');
-        if (state.online) this.#payer.resubmit();
+        if (state.online) {
+          this.#payer.resubmit();
+          this.#orders.resubmit();
+        }
         this.events.emit('link', state);
       },
     });
@@ -335,6 +380,8 @@ export class Terminal {
       case 'notice':
         return this.#onNotice(news.from, news.notice);
       case 'orderUpdate':
+        this.history.onUpdate(news);
+        this.#orders.onUpdate(news);
         return this.#payer.onUpdate(news);
       case 'proposal': {
         const { channelId, from: peer, refused: reason } = news;

@@ -162,6 +162,24 @@ describe.each(Object.entries(journals))('a journal in %s', (_, open) => {
     await journal.close();
   });
 
+  it('finds what consumed an invoice or an order, and what was locked when it was last seen', async () => {
+    const journal = await open();
+    const invoice = bytes32(word(8));
+    await journal.savePayments([
+      payment(1, { role: 'payee', invoice, phase: 'ABORTED' }),
+      payment(2, { role: 'payee', invoice }),
+      payment(3, { orderId: bytes32(word(6)), phase: 'RESOLVED', outcome: 'VOID' }),
+      payment(4, { orderId: bytes32(word(6)), phase: 'RESOLVED', outcome: 'APPLIED' }),
+    ]);
+    expect(await journal.finalPayment({ invoice })).toBeNull();
+    expect((await journal.unfinished()).map((each) => each.key)).toEqual([word(2)]);
+    await journal.savePayments([payment(2, { role: 'payee', invoice, phase: 'DONE' })]);
+    expect(await journal.finalPayment({ invoice })).toMatchObject({ key: word(2) });
+    expect(await journal.finalPayment({ orderId: bytes32(word(6)) })).toMatchObject({ key: word(4) });
+    expect(await journal.unfinished()).toEqual([]);
+    await journal.close();
+  });
+
   it('keeps an order with its key until its outcome is known, and afterwards', async () => {
     const journal = await open();
     await journal.saveOrder(order(1, { key: 'monday' }));

@@ -137,6 +137,10 @@ export interface Journal {
   /** Oldest change first: at most `limit` entries with a revision above `after`, each as it is now. */
   changes(page: { limit: number; after: number }): Promise<PaymentHistoryEntry[]>;
   payment(by: { key: string } | { sequence: number }): Promise<PaymentHistoryEntry | null>;
+  /** The payment that consumed this invoice or order for good, where the history has it. */
+  finalPayment(by: { invoice: Bytes32 } | { orderId: Bytes32 }): Promise<PaymentHistoryEntry | null>;
+  /** Payments of a round that were locked when they were last seen; at most 1,000. */
+  unfinished(): Promise<PaymentHistoryEntry[]>;
   /** Payments that give something back of this one, whatever became of them; oldest first, at most 1,000. */
   refundsOf(paymentId: PaymentId): Promise<PaymentHistoryEntry[]>;
   saveInvoice(invoice: InvoiceSaved): Promise<void>;

@@ -76,6 +76,21 @@ export class MemoryJournal implements Journal {
     return Promise.resolve(this.#entries().find(isIt) ?? null);
   }
 
+  finalPayment(by: { invoice: Bytes32 } | { orderId: Bytes32 }): Promise<PaymentHistoryEntry | null> {
+    const isIt = (entry: PaymentHistoryEntry): boolean =>
+      (entry.phase === 'DONE' || entry.outcome === 'APPLIED') &&
+      ('invoice' in by
+        ? entry.role === 'payee' && entry.invoice === by.invoice
+        : entry.role === 'payer' && entry.orderId === by.orderId);
+    return Promise.resolve(this.#entries().find(isIt) ?? null);
+  }
+
+  unfinished(): Promise<PaymentHistoryEntry[]> {
+    const isIt = ({ kind, phase }: PaymentHistoryEntry): boolean =>
+      kind === 'round' && (phase === 'PRE-UPDATE' || phase === 'POST-UPDATE');
+    return Promise.resolve(this.#entries().filter(isIt).slice(0, MAX_HISTORY_PAGE));
+  }
+
   refundsOf(paymentId: PaymentId): Promise<PaymentHistoryEntry[]> {
     const refunds = this.#entries().filter((entry) => entry.refundOf === paymentId);
     return Promise.resolve(refunds.sort((left, right) => left.sequence - right.sequence).slice(0, MAX_HISTORY_PAGE));

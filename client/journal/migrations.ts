@@ -50,6 +50,8 @@ const STEPS: readonly string[] = [
    update payments set revision = sequence;
    create index payments_by_revision on payments (revision);
    create index payments_by_order on payments (order_id);
+   create index payments_by_invoice on payments (invoice);
+   create index payments_locked on payments (sequence) where phase in ('PRE-UPDATE', 'POST-UPDATE');
    create table invoices (
      sequence integer primary key autoincrement,
      hash text not null unique,

@@ -135,6 +135,30 @@ export class SqliteJournal implements Journal {
     return row ? paymentOf(row) : null;
   }
 
+  async finalPayment(by: { invoice: Bytes32 } | { orderId: Bytes32 }): Promise<PaymentHistoryEntry | null> {
+    const [where, value] =
+      'invoice' in by
+        ? [`payments.role = 'payee' and payments.invoice = ?`, by.invoice]
+        : [`payments.role = 'payer' and payments.order_id = ?`, by.orderId];
+    const [row] = await this.#work(() =>
+      this.#database.all<PaymentRow>(
+        `${SELECT_PAYMENTS} where ${where} and (payments.phase = 'DONE' or payments.outcome = 'APPLIED')`,
+        [value],
+      ),
+    );
+    return row ? paymentOf(row) : null;
+  }
+
+  async unfinished(): Promise<PaymentHistoryEntry[]> {
+    const rows = await this.#work(() =>
+      this.#database.all<PaymentRow>(
+        `${SELECT_PAYMENTS} where payments.kind = 'round' and payments.phase in ('PRE-UPDATE', 'POST-UPDATE') limit ?`,
+        [MAX_HISTORY_PAGE],
+      ),
+    );
+    return rows.map(paymentOf);
+  }
+
   async refundsOf(paymentId: PaymentId): Promise<PaymentHistoryEntry[]> {
     const rows = await this.#work(() =>
       this.#database.all<PaymentRow>(

@@ -46,6 +46,7 @@ export interface Network {
   platform: EmulatedPlatform;
   /** Options of the terminal with this name and number; the number names its account and its directory. */
   options(name: string, account: number, change?: Partial<TerminalOptions>): TerminalOptions;
+  gasUsed(transactionHash: string): Promise<bigint>;
   start(name: string, account: number, change?: Partial<TerminalOptions>): Promise<Terminal>;
   stop(): Promise<void>;
 }
@@ -79,6 +80,14 @@ export async function startNetwork(): Promise<Network> {
   });
   return {
     ...{ chain, deployment, board, platform, options },
+    async gasUsed(transactionHash) {
+      const reader = await openRpc({ url: chain.url });
+      try {
+        return (await reader.getTransactionReceipt(transactionHash))?.gasUsed ?? 0n;
+      } finally {
+        reader.destroy();
+      }
+    },
     async start(name, account, change) {
       const terminal = await Terminal.start(options(name, account, change));
       running.add(terminal);
