@@ -59,6 +59,42 @@ test('every event arrives typed and in order, with its place in the chain', asyn
   expect(events.map((event) => event.logIndex)).toEqual([0, 1, 0, 0, 0, 1, 0]);
 });
 
+test('a stale exit arrives with all that it takes to finalise it', async () => {
+  const channel = makeChannel(channels.domain, { challengePeriod: 60 });
+  const { identity, id } = channel;
+  const legs = [{ channel, amount: 3n, fromA: false }];
+  const payments = [1, 2].map(() => makePayment(channels.domain, legs, 2));
+  const [early, late] = payments.map((payment) => payment.id).sort();
+  await channels.open({ identity, side: 'A', amount: 10n });
+  const pending = payments.map((payment) => ({ payment, phase: 'POST-UPDATE' as const }));
+  const exit = signExit(channels.domain, channel, { sentA: 4n, stale: true, pending, by: channel.keyB });
+  const { blockNumber } = await channels.submitStale([exit]);
+  const follower = follow({ fromBlock: blockNumber });
+  await follower.until(() => follower.events.length > 0);
+  const [event] = follower.events;
+  const entry = { amount: 3n, fromA: false, phase: 'POST-UPDATE' };
+  expect(event).toMatchObject({
+    kind: 'stale-exit',
+    channelId: id,
+    side: 'B',
+    sentA: 4n,
+    sentB: 0n,
+    finalAt: (await channels.staleExit(id))?.finalAt,
+    pending: [
+      { ...entry, paymentId: early },
+      { ...entry, paymentId: late },
+    ],
+  });
+  await stage.provider.send('evm_increaseTime', [60]);
+  await stage.provider.send('evm_mine', []);
+  if (event?.kind !== 'stale-exit') throw new RangeError('a stale exit expected');
+  await channels.finalizeStale([{ identity, ...event }]);
+  await follower.until(() => follower.events.length > 1);
+  await follower.stop();
+  // Unrecorded, what B would pay is paid.
+  expect(follower.events[1]).toMatchObject({ kind: 'settled', creditA: 10n, creditB: 0n, how: 'stale' });
+});
+
 test('an event is handed over only when it is as deep as asked', async () => {
   const { blockNumber } = await open(1n);
   const follower = follow({ fromBlock: blockNumber - 1, confirmations: 3 });

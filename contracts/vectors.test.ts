@@ -31,6 +31,12 @@ const transfer = z.strictObject({
   token: z.string(),
   amount: z.string(),
 });
+const pendingFields = {
+  paymentId: z.string(),
+  amount: z.string(),
+  fromA: z.boolean(),
+  phase: z.enum(['PRE-UPDATE', 'POST-UPDATE']),
+};
 const vectorsSchema = z.strictObject({
   domains: z.array(z.strictObject({ chainId: z.string(), contract: z.string(), domainSeparator: z.string() })),
   channels: z.array(z.strictObject({ domainSeparator: z.string(), identity, channelId: z.string() })),
@@ -51,15 +57,22 @@ const vectorsSchema = z.strictObject({
       sentA: z.string(),
       sentB: z.string(),
       stale: z.boolean(),
-      pending: z.array(
-        z.strictObject({
-          paymentId: z.string(),
-          amount: z.string(),
-          fromA: z.boolean(),
-          phase: z.enum(['PRE-UPDATE', 'POST-UPDATE']),
-        }),
-      ),
+      pending: z.array(z.strictObject(pendingFields)),
       digest: z.string(),
+    }),
+  ),
+  staleExits: z.array(
+    z.strictObject({
+      channelId: z.string(),
+      side: z.enum(['A', 'B']),
+      depositA: z.string(),
+      depositB: z.string(),
+      sentA: z.string(),
+      sentB: z.string(),
+      pending: z.array(z.strictObject({ ...pendingFields, recorded: z.enum(['VOID', 'APPLIED']).nullable() })),
+      digest: z.string(),
+      creditA: z.string(),
+      creditB: z.string(),
     }),
   ),
   records: z.array(
@@ -90,8 +103,12 @@ afterAll(() => stage.chain.stop());
 
 /** What Solidity computes. */
 async function solidity(name: string, args: unknown[]): Promise<unknown> {
+  return (await solidityAll(name, args))[0];
+}
+
+async function solidityAll(name: string, args: unknown[]): Promise<unknown[]> {
   const answer = await stage.provider.call({ to: contract, data: harness.encodeFunctionData(name, args) });
-  return harness.decodeFunctionResult(name, answer)[0];
+  return harness.decodeFunctionResult(name, answer).toArray() as unknown[];
 }
 
 test('the vectors are those that TypeScript makes', () => {
@@ -168,6 +185,27 @@ test('Solidity and EIP-712 derive the same digests of exits with none to many pe
     expect(await solidity('exitDigest', args)).toBe(digest);
     const message = { channelId, sentA, sentB, stale, pending: entries };
     expect(TypedDataEncoder.hash(typedDomain(), exitTypes, message)).toBe(digest);
+  }
+});
+
+test('Solidity gives both sides of a stale exit the same, whatever is recorded of what is pending', async () => {
+  const domainSeparator = vectors.domains[1]?.domainSeparator;
+  for (const exit of vectors.staleExits) {
+    const { channelId, sentA, sentB } = exit;
+    const entries = exit.pending.map(({ paymentId, amount, fromA, phase }) => ({
+      payment: paymentId,
+      amount,
+      fromA,
+      phase: PHASE[phase],
+    }));
+    const recorded = exit.pending.map((entry) => (entry.recorded === null ? 0 : OUTCOME[entry.recorded]));
+    const side = exit.side === 'A' ? 0 : 1;
+    const args = [[exit.depositA, exit.depositB], [sentA, sentB], side, entries, recorded];
+    expect((await solidityAll('staleCredits', args)).map(String)).toEqual([exit.creditA, exit.creditB]);
+    const payments = entries.map(({ payment }) => payment);
+    const parts = entries.map(({ amount, fromA, phase }) => ({ ...NO_PAYMENT, amount, fromA, phase }));
+    const signed = [domainSeparator, channelId, sentA, sentB, true, payments, parts];
+    expect(await solidity('exitDigest', signed)).toBe(exit.digest);
   }
 });
 

@@ -2,10 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Encoding} from "../libraries/Encoding.sol";
-import {ChannelId, ChannelIdentity} from "../types/ChannelIdentity.sol";
+import {Netting} from "../libraries/Netting.sol";
+import {ChannelDeposits} from "../types/ChannelDeposits.sol";
+import {ChannelId, ChannelIdentity, Side} from "../types/ChannelIdentity.sol";
 import {Outcome, PaymentId, Pending} from "../types/Exit.sol";
+import {ExitPending} from "../types/StaleExit.sol";
 
-/// @notice Gives the encodings of the contract to the tests that compare them with TypeScript's. For tests only.
+/// @notice Gives encodings and netting of the contract to the tests that compare them with TypeScript's. For tests
+/// only.
 contract EncodingHarness {
     function domainSeparator(uint256 chainId, address verifyingContract) external pure returns (bytes32) {
         return Encoding.domainSeparator(chainId, verifyingContract);
@@ -49,5 +53,21 @@ contract EncodingHarness {
         returns (bytes32)
     {
         return Encoding.recordDigest(domain, id, payment, outcome);
+    }
+
+    /// @param recorded outcome of each pending payment
+    function staleCredits(
+        uint128[2] calldata deposits,
+        uint128[2] calldata sent,
+        Side side,
+        ExitPending[] calldata pending,
+        Outcome[] calldata recorded
+    ) external pure returns (uint128 creditA, uint128 creditB) {
+        int256 net = Netting.netSent(sent[0], sent[1]);
+        for (uint256 i = 0; i < pending.length; ++i) {
+            if (!Netting.appliesToStale(recorded[i], pending[i].fromA, side)) continue;
+            net = Netting.withTransfer(net, pending[i].amount, pending[i].fromA);
+        }
+        return Netting.split(ChannelDeposits.wrap((uint256(deposits[0]) << 128) + deposits[1]), net);
     }
 }

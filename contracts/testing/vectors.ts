@@ -115,13 +115,47 @@ function exit(domain: Bytes32, id: ChannelId, count: number): object {
   };
 }
 
+/** What a stale exit of `side` settles to: outcomes as recorded, the rest against that side, clipped to the deposits. */
+function staleExit(domain: Bytes32, id: ChannelId, count: number): object {
+  const side = count % 2 === 0 ? 'A' : 'B';
+  const deposits = { depositA: 1_000n, depositB: BigInt(count) * 400n };
+  const sums = { sentA: BigInt(count) * 100n, sentB: 77n };
+  const pending = Array.from({ length: count }, (_, index) => ({
+    paymentId: paymentId(hash(`stale ${count}/${index}`)),
+    amount: index === 5 ? MAX_AMOUNT : BigInt(index + 1) * 11n,
+    fromA: index % 2 === 0,
+    phase: index % 3 === 0 ? ('PRE-UPDATE' as const) : ('POST-UPDATE' as const),
+    recorded: ([null, 'VOID', 'APPLIED', null] as const)[(index + count) % 4] ?? null,
+  })).sort((left, right) => (left.paymentId < right.paymentId ? -1 : 1));
+  const applied = pending.filter(({ recorded, fromA }) =>
+    recorded === null ? fromA === (side === 'A') : recorded === 'APPLIED',
+  );
+  const net = applied.reduce((sum, { amount, fromA }) => sum + (fromA ? amount : -amount), sums.sentA - sums.sentB);
+  const total = deposits.depositA + deposits.depositB;
+  const balanceA = deposits.depositA - net;
+  const creditA = balanceA < 0n ? 0n : balanceA > total ? total : balanceA;
+  const terms = pending.map(({ recorded: _, ...entry }) => entry);
+  return {
+    channelId: id,
+    side,
+    depositA: String(deposits.depositA),
+    depositB: String(deposits.depositB),
+    sentA: String(sums.sentA),
+    sentB: String(sums.sentB),
+    pending: pending.map((entry) => ({ ...entry, amount: String(entry.amount) })),
+    digest: toHex(exitDigest(domain, { channelId: id, ...sums, stale: true, pending: terms })),
+    creditA: String(creditA),
+    creditB: String(total - creditA),
+  };
+}
+
 function record(domain: Bytes32, id: ChannelId, outcome: Outcome): object {
   const recorded = paymentId(hash(`recorded ${outcome}`));
   const digest = toHex(recordDigest(domain, { channelId: id, paymentId: recorded, outcome }));
   return { channelId: id, paymentId: recorded, outcome, digest };
 }
 
-/** As JSON: amounts are decimal strings. `payments`, `exits` and `records` hang on the second domain and first channel. */
+/** As JSON: amounts are decimal strings. `payments`, `exits`, `staleExits` and `records` hang on the second domain and first channel. */
 export function makeVectors(): unknown {
   const separators = domains.map(({ chainId, contract }) => domainSeparator(chainId, contract));
   const domain = separators[1] ?? hash('');
@@ -143,6 +177,7 @@ export function makeVectors(): unknown {
     ),
     payments: Array.from({ length: MAX_TRANSFERS }, (_, index) => payment(domain, own, index + 1)),
     exits: [0, 1, 2, 3, 20].map((count) => exit(domain, own.id, count)),
+    staleExits: [0, 1, 2, 3, 4, 5, 6, 9].map((count) => staleExit(domain, own.id, count)),
     records: (['VOID', 'APPLIED'] as const).map((outcome) => record(domain, own.id, outcome)),
   };
 }
