@@ -102,3 +102,19 @@ test('a missing option is a usage error', async () => {
   expect(code).toBe(2);
   expect(stderr).toContain('--rpc');
 });
+
+test.each<[string, () => string[], number, string]>([
+  ['a missing option', () => ['--data', folder], 2, 'USAGE'],
+  ['an unknown option', () => [...options(), '--frobnicate'], 2, 'USAGE'],
+  ['a log level that is none', () => [...options(), '--log-level', 'loud'], 2, 'USAGE'],
+  ['a public name that is none', () => [...options(), '--public-name', 'http://hub.example'], 2, 'BAD_CONFIG'],
+  ['a grace that is none', () => [...options(), '--restart-grace-ms', 'long'], 2, 'BAD_CONFIG'],
+  ['another chain', () => options({ 'chain-id': '5' }), 2, 'WRONG_CHAIN'],
+  ['an RPC that does not answer', () => options({ rpc: 'http://127.0.0.1:9' }), 1, 'RPC_UNREACHABLE'],
+])('with --json-ready %s is told as one line of JSON', async (_what, args, code, name) => {
+  const { code: found, stdout, stderr } = await run([...args(), '--json-ready', '--log-level', 'silent']).end;
+  expect(stdout.trimEnd().split('\n').length).toBe(1);
+  const { error } = JSON.parse(stdout) as { error: { code: string; message: string } };
+  expect([found, error.code, stderr]).toEqual([code, name, '']);
+  expect(error.message.length).toBeGreaterThan(20);
+});

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The hub as a program. Ready and refused are said on stdout and stderr in words; the log goes to stderr as JSON. */
+/**
+ * The hub as a program. Ready and refused are said on stdout and stderr in words, or with --json-ready on stdout as one
+ * line of JSON, also where the options are wrong; the log goes to stderr as JSON.
+ */
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
@@ -31,6 +34,9 @@ function level(value: string): string {
   throw new InvalidArgumentError(`Choose one of ${LEVELS.join(', ')}.`);
 }
 
+/** Asked before the options are read: they may be what is wrong. */
+const isJson = process.argv.includes('--json-ready');
+
 const program = new Command('hub')
   .description('Routes and drives payments between terminals. It holds no money and no keys.')
   .requiredOption('--data <directory>', 'where the database is kept')
@@ -51,9 +57,10 @@ const program = new Command('hub')
   .option('--accept-authority <address>', 'attestation authority whose quotes are accepted (repeatable)', collect, [])
   .option('--accept-measurement <hash>', 'measurement of an accepted enclave image (repeatable)', collect, [])
   .option('--accept-emulated', 'accept quotes of the EMULATED platform, which protects by interface alone', false)
-  .option('--json-ready', 'say that the hub is ready as one line of JSON on stdout', false)
+  .option('--json-ready', 'say that the hub is ready, or why not, as one line of JSON on stdout', false)
   .option('--log-level <level>', `one of ${LEVELS.join(', ')}`, level, 'info')
-  .exitOverride();
+  .exitOverride()
+  .configureOutput({ writeErr: (text) => (isJson ? undefined : process.stderr.write(text)) });
 
 async function run(options: Options): Promise<number> {
   const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
@@ -84,14 +91,25 @@ async function run(options: Options): Promise<number> {
 
 function refused(error: unknown): number {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'FAILED';
-  process.stderr.write(`${code}: ${error instanceof Error ? error.message : String(error)}\n`);
+  say(code, error instanceof Error ? error.message : String(error));
   return exitCodeOf(error);
+}
+
+function say(code: string, message: string): void {
+  if (isJson) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
+  else process.stderr.write(`${code}: ${message}\n`);
+}
+
+/** Commander has said it in words already, unless JSON is wanted. */
+function misused(error: CommanderError): number {
+  if (error.exitCode === 0) return 0;
+  if (isJson) say('USAGE', `${error.message.replace(/^error: /, '')}. See hub --help.`);
+  return 2;
 }
 
 try {
   program.parse();
   process.exitCode = await run(program.opts<Options>());
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else process.exitCode = refused(error);
+  process.exitCode = error instanceof CommanderError ? misused(error) : refused(error);
 }

@@ -68,7 +68,7 @@ export class ChainSync {
   }
 }
 
-/** What the hub wants to know of an event; withdrawals are no business of it. */
+/** What the hub wants to know of an event; withdrawals and exits under challenge are no business of it. */
 function chainEvent(event: ChannelEvent): ChainEvent[] {
   switch (event.kind) {
     case 'opened':
@@ -81,6 +81,8 @@ function chainEvent(event: ChannelEvent): ChainEvent[] {
     }
     case 'outcome':
       return [{ kind: 'outcome', paymentId: event.paymentId, outcome: event.outcome }];
+    // Nothing is settled yet; terminals report nothing to spend on a channel that is being left.
+    case 'stale-exit':
     case 'withdrawn':
       return [];
   }

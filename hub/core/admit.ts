@@ -3,7 +3,7 @@
  */
 
 import { amountText } from '../../enclave/core/amount-text.ts';
-import type { Identity } from '../../enclave/core/ids.ts';
+import { type Identity, NATIVE } from '../../enclave/core/ids.ts';
 import { MAX_AMOUNT, MAX_HORIZON_S } from '../../enclave/core/limits.ts';
 import type { Order } from '../../enclave/core/order.ts';
 import { largestSpendable } from './balances.ts';
@@ -73,7 +73,10 @@ export function whyNotPayable(state: HubState, wish: Wish): Refusal | null {
   if (wish.payee === wish.payer)
     return refuse('WRONG_PAYEE', 'Payer and payee are the same terminal. Name another payee.');
   if (wish.amount < 1n || wish.amount > MAX_AMOUNT)
-    return refuse('AMOUNT_OUT_OF_RANGE', 'An amount must be 1 to 2^128 - 1 base units. Order another amount.');
+    return refuse(
+      'AMOUNT_OUT_OF_RANGE',
+      `An amount must be 1 to 2^128 - 1 ${wish.token === NATIVE ? 'wei' : 'base units'}. Order another amount.`,
+    );
   const payee = state.terminals.get(wish.payee);
   if (!payee) {
     return refuse(
