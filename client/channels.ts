@@ -24,6 +24,7 @@ import { MAX_AMOUNT } from '../enclave/core/limits.ts';
 import type { ChainConnection } from './chain/connection.ts';
 import { costOf, EJECT_GAS, EJECT_PENDING_GAS, RECORD_GAS } from './chain/cost.ts';
 import type { EnclavePort } from './enclave-port.ts';
+import { receivableOn } from './liquidity.ts';
 import { asRefusal, codeOf, TerminalRefusal } from './refusal.ts';
 import type { Session } from './session.ts';
 import type { ChainCost, ChannelEvent, OpenChannelRequest, OpenPhase, TokenBalance } from './terminal-types.ts';
@@ -307,12 +308,6 @@ export class Channels {
 }
 
 const isInUse = (view: ChannelView): boolean => !view.settled && !view.exitSigned;
-
-/** What the peer has on its side and is not on its way already; a suspended channel takes nothing. */
-export const receivableOn = (view: ChannelView): bigint =>
-  view.agreed && !view.suspended && isInUse(view) && view.peerBalance > view.pendingIn
-    ? view.peerBalance - view.pendingIn
-    : 0n;
 
 /** What the chain, or the way to it, refused: with its own code and words. */
 async function chained<T>(work: Promise<T>): Promise<T> {

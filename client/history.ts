@@ -58,6 +58,12 @@ export class History {
     return this.#ports.journal.changes({ after: page.after, limit: page.limit ?? MAX_FOLLOW_PAGE }).catch(refuse);
   }
 
+  /** The latest change: whoever follows from here gets what comes. 0 where there is none. */
+  async newest(): Promise<number> {
+    await this.#ports.settle();
+    return this.#ports.journal.newestRevision().catch(refuse);
+  }
+
   /** Every change after `after`, as it happens, until the signal ends it. */
   async *follow(after: number, signal: AbortSignal): AsyncGenerator<PaymentHistoryEntry> {
     let cursor = after;

@@ -36,12 +36,28 @@ export function toCommander<Input>(spec: CommandSpec<Input>, about: { screen: Sc
   command.option('--json', 'one JSON document on stdout, everything else on stderr');
   command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);
   command.action(async () => {
-    const given: Record<string, unknown> = { ...command.opts() };
+    const given: Record<string, unknown> = { ...command.opts(), ...givenBefore(command) };
     for (const [at, argument] of command.registeredArguments.entries()) given[argument.name()] = command.args[at];
     delete given['json'];
     about.outcome.exitCode = (await spec.run(check(spec.input, given, command), about.screen)) ?? 0;
   });
   return command;
+}
+
+/** Options that stood before the name of a subcommand (`baro invoice --data X list`) are meant for it. */
+function givenBefore(command: Command): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  for (let at = command.parent; at !== null; at = at.parent) {
+    for (const option of at.options) {
+      const name = option.attributeName();
+      if (at.getOptionValueSource(name) !== 'cli' || name === 'json') continue;
+      if (!command.options.some((own) => own.attributeName() === name)) {
+        throw usageFailure('USAGE', `${option.long ?? name} is no option of ${pathOf(command)}. See --help`);
+      }
+      if (command.getOptionValueSource(name) !== 'cli') given[name] = at.getOptionValue(name);
+    }
+  }
+  return given;
 }
 
 /** @throws Failure INVALID_OPTION, or the failure of the first value that is wrong */

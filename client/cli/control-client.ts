@@ -2,7 +2,7 @@
 
 import { type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
-import { type Control, readControl } from './control-file.ts';
+import { type Control, readControl, readCredentials } from './control-file.ts';
 import { codeOf, Failure } from './failure.ts';
 import { readRemembered } from './remembered.ts';
 
@@ -26,19 +26,35 @@ export interface Call<Answer> {
 }
 
 export class ControlClient {
-  readonly #control: Control;
-  readonly #dataDirectory: string;
+  readonly #control: Pick<Control, 'url' | 'token'>;
+  /** Said where nobody listens. */
+  readonly #gone: () => Promise<Failure>;
 
-  private constructor(dataDirectory: string, control: Control) {
-    this.#dataDirectory = dataDirectory;
+  private constructor(control: Pick<Control, 'url' | 'token'>, gone: () => Promise<Failure>) {
     this.#control = control;
+    this.#gone = gone;
   }
 
-  /** @throws Failure NO_DAEMON */
+  /** As the owner. @throws Failure NO_DAEMON */
   static async open(dataDirectory: string): Promise<ControlClient> {
     const control = await readControl(dataDirectory);
     if (control === undefined) throw await noDaemon(dataDirectory);
-    return new ControlClient(dataDirectory, control);
+    return new ControlClient(control, () => noDaemon(dataDirectory));
+  }
+
+  /** As a cashier. @throws Failure NO_CREDENTIALS */
+  static async openAs(credentialsFile: string): Promise<ControlClient> {
+    const credentials = await readCredentials(credentialsFile);
+    const gone = new Failure(
+      'NO_DAEMON',
+      `No terminal answers at ${credentials.url}, which ${credentialsFile} names. Ask the owner to start it; if it ` +
+        'runs on another port now, ask for new credentials.',
+    );
+    return new ControlClient(credentials, () => Promise.resolve(gone));
+  }
+
+  get url(): string {
+    return this.#control.url;
   }
 
   /** No time limit: a deposit takes as long as its chain does. @throws Failure with the daemon's code and words */
@@ -83,7 +99,7 @@ export class ControlClient {
       }
     } catch (error) {
       // Killed daemons leave their control file behind.
-      if (codeOf(error) === 'ECONNREFUSED') throw await noDaemon(this.#dataDirectory);
+      if (codeOf(error) === 'ECONNREFUSED') throw await this.#gone();
       if (codeOf(error) === 'ECONNRESET') return;
       throw error;
     }

@@ -6,6 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { EXIT_USAGE, Failure, usageFailure } from './failure.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
 
 const controlSchema = z.object({
@@ -15,6 +16,26 @@ const controlSchema = z.object({
   pid: z.number().int().positive(),
 });
 export type Control = z.infer<typeof controlSchema>;
+
+/** What a cashier is given: the same door, another key. */
+const credentialsSchema = controlSchema.omit({ pid: true }).extend({ cashier: z.string(), may: z.array(z.string()) });
+export type Credentials = z.infer<typeof credentialsSchema>;
+
+/** @throws Failure NO_CREDENTIALS */
+export async function readCredentials(file: string): Promise<Credentials> {
+  const text = await readPrivateFile(file);
+  if (text === undefined) {
+    throw usageFailure('NO_CREDENTIALS', `There is no file ${file}. The owner makes one: baro cashier add --help`);
+  }
+  try {
+    return credentialsSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Failure('NO_CREDENTIALS', `${file} holds no cashier’s credentials. Ask the owner for new ones.`, {
+      exitCode: EXIT_USAGE,
+      cause: error,
+    });
+  }
+}
 
 export const controlFile = (dataDirectory: string): string => join(dataDirectory, 'control.json');
 

@@ -4,7 +4,6 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import pino from 'pino';
 import type { AttestationPolicy } from '../../enclave/core/credential.ts';
 import { type Address, type Bytes32, NATIVE } from '../../enclave/core/ids.ts';
@@ -12,12 +11,16 @@ import { MAX_PENDING_DEFAULT } from '../../enclave/core/limits.ts';
 import type { OwnerPolicy } from '../../enclave/core/order.ts';
 import { EmulatedPlatform } from '../../enclave/host/platform.ts';
 import { Terminal } from '../terminal.ts';
+import type { TerminalOptions } from '../terminal-types.ts';
 import { EMULATED_WARNING } from './banner.ts';
+import { Cashiers } from './cashiers.ts';
 import { removeControl, writeControl } from './control-file.ts';
 import { controlRoutes, type Status } from './control-routes.ts';
-import { startControlServer } from './control-server.ts';
+import { type ControlServer, startControlServer } from './control-server.ts';
 import { type Deployment, resolveDeployment } from './deployment.ts';
 import { requireApart } from './directories.ts';
+import { changedImage, chooseImage, keepImage, stateDirectory } from './enclave-image.ts';
+import { codeOf } from './failure.ts';
 import { startHandoverServer } from './handover-server.ts';
 import { loadOwnerKey } from './owner-key.ts';
 import { makePrivateDirectory } from './private-file.ts';
@@ -76,13 +79,14 @@ export async function startDaemon(
     for (const end of started.splice(0).reverse()) await end();
   };
   try {
-    const platform = await EmulatedPlatform.open(settings.platform);
+    const chosen = await chooseImage(settings.data, remembered?.measurement);
+    const platform = await EmulatedPlatform.open(settings.platform, chosen.image);
     started.push(() => platform.close());
     const handover = await startHandoverServer(settings.handover);
     started.push(() => handover.stop());
     const handoverUrl = settings.handover.publicUrl ?? `http://127.0.0.1:${handover.port}/handover`;
-    const terminal = await Terminal.start({
-      dataDirectory: join(settings.data, 'state'),
+    const terminal = await startTerminal(settings.data, {
+      dataDirectory: stateDirectory(settings.data),
       platform,
       hubUrl: deployment.hubUrl,
       rpcUrl: settings.rpc,
@@ -91,7 +95,7 @@ export async function startDaemon(
       owner: owner.wallet,
       name: settings.name,
       policy: ownerPolicy(settings.policy),
-      attestation: attestationPolicy(settings, platform),
+      attestation: attestationPolicy(settings, { platform, installed: chosen.installed }),
       confirmations: settings.confirmations ?? (deployment.chainId === DEVELOPMENT_CHAIN ? 1 : CONFIRMATIONS),
       fromBlock: deployment.fromBlock,
       handoverUrl,
@@ -100,19 +104,50 @@ export async function startDaemon(
     });
     started.push(() => terminal.stop());
     handover.open((evidence) => terminal.acceptHandover(evidence));
-    await remember(settings, deployment);
+    await keepImage(settings.data, chosen.image);
 
-    const status = (): Status => describe(terminal, { settings, deployment, platform, handoverUrl });
+    const { installed } = chosen;
+    const status = (): Status => describe(terminal, { settings, deployment, platform, handoverUrl, installed });
     const token = randomBytes(32).toString('hex');
-    const routes = controlRoutes({ terminal, status });
-    const control = await startControlServer({ token, port: settings.controlPort, routes });
+    const cashiers = await Cashiers.open(settings.data);
+    const routes = controlRoutes({ terminal, status, cashiers });
+    const control = await startControl(settings.controlPort, remembered?.controlPort ?? 0, (port) =>
+      startControlServer({ token, cashiers, port, routes }),
+    );
     started.push(() => control.stop());
+    const controlPort = Number(new URL(control.url).port);
+    await remember(settings, deployment, { measurement: platform.measurement, controlPort });
     started.push(() => removeControl(settings.data));
     await writeControl(settings.data, { version: 1, url: control.url, token, pid: process.pid });
     return { status, controlUrl: control.url, terminal, stop };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** @throws Failure FOREIGN in words, and what Terminal.start throws */
+async function startTerminal(data: string, options: TerminalOptions): Promise<Terminal> {
+  try {
+    return await Terminal.start(options);
+  } catch (error) {
+    if (codeOf(error) === 'FOREIGN') throw changedImage(data);
+    throw error;
+  }
+}
+
+/** On the port that was asked for; else where it was last, for cashiers' sake, or on any free one. */
+async function startControl(
+  asked: number,
+  last: number,
+  start: (port: number) => Promise<ControlServer>,
+): Promise<ControlServer> {
+  if (asked !== 0 || last === 0) return start(asked);
+  try {
+    return await start(last);
+  } catch (error) {
+    if (codeOf(error) !== 'PORT_IN_USE') throw error;
+    return start(0);
   }
 }
 
@@ -126,26 +161,40 @@ function ownerPolicy({ forwarding, acceptAnything }: Remembered['policy']): Owne
   };
 }
 
-function attestationPolicy(settings: DaemonSettings, platform: EmulatedPlatform): AttestationPolicy {
+/** Terminals that were made with what is installed here are believed as well: the owner installed it. */
+function attestationPolicy(
+  settings: DaemonSettings,
+  { platform, installed }: { platform: EmulatedPlatform; installed: Bytes32 },
+): AttestationPolicy {
   return {
     authorities: [...new Set([platform.authority, ...settings.authorities])],
-    measurements: [...new Set([platform.measurement, ...settings.measurements])],
+    measurements: [...new Set([platform.measurement, installed, ...settings.measurements])],
     acceptEmulated: true,
   };
 }
 
-function remember(settings: DaemonSettings, { chainId, contract, fromBlock, hubUrl }: Deployment): Promise<void> {
+function remember(
+  settings: DaemonSettings,
+  { chainId, contract, fromBlock, hubUrl }: Deployment,
+  found: Required<Pick<Remembered, 'measurement' | 'controlPort'>>,
+): Promise<void> {
   const { name, hub, rpc, platform, ownerKeyFile, policy } = settings;
   return writeRemembered(settings.data, {
     version: 1,
-    ...{ chainId, contract, fromBlock, name, hub, hubUrl, rpc, platform, policy },
+    ...{ chainId, contract, fromBlock, name, hub, hubUrl, rpc, platform, policy, ...found },
     ...(ownerKeyFile === undefined ? {} : { ownerKeyFile }),
   });
 }
 
 function describe(
   terminal: Terminal,
-  about: { settings: DaemonSettings; deployment: Deployment; platform: EmulatedPlatform; handoverUrl: string },
+  about: {
+    settings: DaemonSettings;
+    deployment: Deployment;
+    platform: EmulatedPlatform;
+    handoverUrl: string;
+    installed: Bytes32;
+  },
 ): Status {
   return {
     name: about.settings.name,
@@ -159,5 +208,6 @@ function describe(
     authority: about.platform.authority,
     measurement: about.platform.measurement,
     emulated: true,
+    installedMeasurement: about.installed,
   };
 }

@@ -1,13 +1,17 @@
 /** All commands of `baro` under one name, and how they end: exit codes, and errors as words or as JSON. */
 
 import { Command, CommanderError } from 'commander';
-import { type Outcome, toCommander } from './command.ts';
+import { type CommandSpec, type Outcome, toCommander } from './command.ts';
+import { balance, status } from './commands/balance.ts';
+import { cashierAdd, cashierList, cashierRemove } from './commands/cashier.ts';
 import { chain } from './commands/chain.ts';
-import { channelClose, channelDeposit, channelList, channelOpen, withdraw } from './commands/channel.ts';
+import { channelClose, channelDeposit, channelEject, channelList, channelOpen, withdraw } from './commands/channel.ts';
 import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
 import { runHub } from './commands/hub.ts';
-import { balance, invoice, pay, payments } from './commands/payment.ts';
+import { invoice, invoiceCancel, invoiceList, invoiceWait } from './commands/invoice.ts';
+import { pay, refund } from './commands/pay.ts';
+import { payments, paymentsExport, paymentsRecord, paymentsShow } from './commands/payments.ts';
 import { terminal } from './commands/terminal.ts';
 import { asFailure, EXIT_USAGE, Failure, usageFailure } from './failure.ts';
 import { Screen, type Writer } from './screen.ts';
@@ -61,27 +65,37 @@ function buildProgram(
   const program = new Command('baro')
     .description('Instant payments off chain, through a hub that cannot take anybody’s money.')
     .addHelpText('after', EXIT_CODES);
-  const channel = new Command('channel').description('open, fund, list and close channels');
-  channel.addCommand(toCommander(channelOpen, about));
-  channel.addCommand(toCommander(channelDeposit, about));
-  channel.addCommand(toCommander(channelList, about));
-  channel.addCommand(toCommander(channelClose, about));
-  program.addCommand(toCommander(dev, about));
-  program.addCommand(toCommander(demo, about));
-  program.addCommand(new Command('hub').description('run the hub (baro hub --help shows its options)'));
-  program.addCommand(toCommander(terminal, about));
-  program.addCommand(toCommander(chain, about));
-  program.addCommand(channel);
-  program.addCommand(toCommander(withdraw, about));
-  program.addCommand(toCommander(balance, about));
-  program.addCommand(toCommander(invoice, about));
-  program.addCommand(toCommander(pay, about));
-  program.addCommand(toCommander(payments, about));
+  const made = <Input>(spec: CommandSpec<Input>): Command => toCommander(spec, about);
+  const channel = new Command('channel').description('open, fund, list, close and leave channels');
+  const cashier = new Command('cashier').description('credentials for others: add, list and remove');
+  const hub = new Command('hub').description('run the hub (baro hub --help shows its options)');
+  const commands = [
+    ...[made(dev), made(demo), hub, made(terminal), made(chain), made(status), made(balance)],
+    ...[made(pay), made(refund), made(withdraw)],
+    group(made(invoice), [made(invoiceList), made(invoiceWait), made(invoiceCancel)]),
+    group(made(payments), [made(paymentsShow), made(paymentsExport), made(paymentsRecord)]),
+    group(channel, [
+      made(channelOpen),
+      made(channelDeposit),
+      made(channelList),
+      made(channelClose),
+      made(channelEject),
+    ]),
+    group(cashier, [made(cashierAdd), made(cashierList), made(cashierRemove)]),
+  ];
+  for (const command of commands) program.addCommand(command);
   for (const command of allCommands(program)) {
     // Errors are shown once, by us; help that answers a mistake is kept until then.
     command.exitOverride().configureOutput({ writeOut: write.out, writeErr: write.err });
   }
   return program;
+}
+
+/** Options behind a subcommand's name are the subcommand's, though its parent has some of the same name. */
+function group(parent: Command, children: readonly Command[]): Command {
+  parent.enablePositionalOptions();
+  for (const child of children) parent.addCommand(child);
+  return parent;
 }
 
 const allCommands = (command: Command): Command[] => [command, ...command.commands.flatMap(allCommands)];

@@ -28,6 +28,10 @@ const rememberedSchema = z.object({
   rpc: z.string(),
   platform: z.string(),
   ownerKeyFile: z.string().optional(),
+  /** Of the enclave image that sealed the state. */
+  measurement: z.string().optional(),
+  /** Where the control API was last: cashiers' files name it. */
+  controlPort: z.number().int().optional(),
   /** What the owner allows, as set last. */
   policy: z.object({
     forwarding: z.object({ feeBase: money, feePpm: z.number(), minAmount: money, maxAmount: money }).nullable(),

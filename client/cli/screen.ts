@@ -37,6 +37,25 @@ export class Screen {
     else for (const line of lines()) this.#out.write(`${line}\n`);
   }
 
+  /** One line of many, as they come: for programs that read on. */
+  line(document: unknown, words: () => string): void {
+    this.#out.write(`${this.json ? toJson(document) : words()}\n`);
+  }
+
+  /** For what is neither lines for people nor JSON: a file on stdout. */
+  rawOutput(): { write(text: string): Promise<void>; close(): Promise<void> } {
+    const write = (text: string): Promise<void> => {
+      this.#out.write(text);
+      return Promise.resolve();
+    };
+    return { write, close: () => Promise.resolve() };
+  }
+
+  /** Whether a person looks at what goes to stdout. */
+  get isTerminal(): boolean {
+    return !this.json && this.#out === process.stdout && process.stdout.isTTY;
+  }
+
   /** Help that was asked for is what stdout is for, also with `--json`. */
   help(text: string): void {
     this.#out.write(text);

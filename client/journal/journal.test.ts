@@ -119,6 +119,7 @@ describe.each(Object.entries(journals))('a journal in %s', (_, open) => {
   it('tells what changed since a revision, each payment once and as it is now', async () => {
     const journal = await open();
     await journal.savePayments([payment(1), payment(2), payment(3)]);
+    expect(await journal.newestRevision()).toBe(3);
     const seen = await journal.changes({ after: 0, limit: 2 });
     expect(seen.map((entry) => entry.key)).toEqual([word(1), word(2)]);
     await journal.savePayments([payment(2, { phase: 'POST-UPDATE' }), payment(1, { phase: 'DONE' })]);

@@ -136,6 +136,8 @@ export interface Journal {
   payments(page: { limit: number; before: number | null }): Promise<PaymentHistoryEntry[]>;
   /** Oldest change first: at most `limit` entries with a revision above `after`, each as it is now. */
   changes(page: { limit: number; after: number }): Promise<PaymentHistoryEntry[]>;
+  /** Of the latest change, 0 where there is none. */
+  newestRevision(): Promise<number>;
   payment(by: { key: string } | { sequence: number }): Promise<PaymentHistoryEntry | null>;
   /** The payment that consumed this invoice or order for good, where the history has it. */
   finalPayment(by: { invoice: Bytes32 } | { orderId: Bytes32 }): Promise<PaymentHistoryEntry | null>;

@@ -70,6 +70,10 @@ export class MemoryJournal implements Journal {
     );
   }
 
+  newestRevision(): Promise<number> {
+    return Promise.resolve(this.#revision);
+  }
+
   payment(by: { key: string } | { sequence: number }): Promise<PaymentHistoryEntry | null> {
     const isIt = (entry: PaymentHistoryEntry): boolean =>
       'key' in by ? entry.key === by.key : entry.sequence === by.sequence;

@@ -127,6 +127,13 @@ export class SqliteJournal implements Journal {
     return rows.map(paymentOf);
   }
 
+  async newestRevision(): Promise<number> {
+    const [row] = await this.#work(() =>
+      this.#database.all<{ newest: number | null }>('select max(revision) as newest from payments'),
+    );
+    return row?.newest ?? 0;
+  }
+
   async payment(by: { key: string } | { sequence: number }): Promise<PaymentHistoryEntry | null> {
     const [column, value] = 'key' in by ? ['key', by.key] : ['sequence', by.sequence];
     const [row] = await this.#work(() =>

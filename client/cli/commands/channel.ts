@@ -1,12 +1,14 @@
-/** `baro channel open|deposit|list|close` and `baro withdraw`: what touches the chain. */
+/** `baro channel open|deposit|list|close|eject` and `baro withdraw`: what touches the chain. */
 
 import { Option } from 'commander';
 import { z } from 'zod';
+import { receivableOn } from '../../liquidity.ts';
 import { formatAmount, formatEth, formatExactly } from '../amount.ts';
 import {
   type ChannelEntry,
   channelsAnswer,
   closeAnswer,
+  costAnswer,
   depositAnswer,
   openAnswer,
   withdrawAnswer,
@@ -15,7 +17,7 @@ import { amountInput, type CommandSpec, hexInput, integerInput } from '../comman
 import { ControlClient } from '../control-client.ts';
 import type { Screen } from '../screen.ts';
 import { shortId, table } from '../table.ts';
-import { BACKGROUND, dataOption, directoryInput, waitFor } from './shared.ts';
+import { BACKGROUND, confirm, dataOption, directoryInput, waitFor, yesOption } from './shared.ts';
 
 const CHANNEL = { flags: '<channel>', description: 'channel id (baro channel list --json shows it whole)' };
 const channelInput = hexInput(32, 'a channel id');
@@ -111,6 +113,7 @@ function channelTable(channels: readonly ChannelEntry[]): string[] {
     { title: 'yours', cell: (row) => formatEth(row.ownBalance), right: true },
     { title: "peer's", cell: (row) => formatEth(row.peerBalance), right: true },
     { title: 'spendable', cell: (row) => formatEth(row.spendable), right: true },
+    { title: 'receivable', cell: (row) => formatEth(receivableOn(row)), right: true },
     { title: 'pending', cell: (row) => String(row.pendingCount), right: true },
     { title: 'state', cell: stateOf },
   ]);
@@ -142,6 +145,46 @@ export const channelClose: CommandSpec<z.output<typeof closeInput>> = {
       `Channel ${shortId(channelId)} is closed.`,
       `  credited  A ${formatExactly(closed.creditA)}, B ${formatExactly(closed.creditB)}`,
       `  transaction  ${closed.transactionHash}`,
+    ]);
+    return 0;
+  },
+};
+
+const ejectInput = z.object({ data: directoryInput, channel: channelInput, yes: z.boolean().default(false) });
+
+export const channelEject: CommandSpec<z.output<typeof ejectInput>> = {
+  name: 'eject',
+  summary: 'leave a channel at any time, whatever is pending and whether or not anybody answers',
+  description: [
+    'One transaction, without hub, peer or waiting period. Payments that are pending there end as their phase says, unless',
+    'their outcome is on chain already: PRE-UPDATE as VOID (never happened), POST-UPDATE as APPLIED (happened). Your enclave',
+    'signs nothing more for this channel, ever. Where the peer answers and nothing is pending, baro channel close is cheaper.',
+    `Shows what it costs first. ${BACKGROUND}`,
+  ].join(' '),
+  arguments: [CHANNEL],
+  options: [dataOption(), yesOption()],
+  examples: ['baro channel eject 0x51c2…(64 digits)', 'baro channel eject 0x51c2…(64 digits) --yes --json'],
+  input: ejectInput,
+  run: async ({ data, channel: channelId, yes }, screen) => {
+    const client = await ControlClient.open(data);
+    const path = `/channels/eject-cost?channelId=${channelId}`;
+    const estimate = await client.call({ method: 'GET', path, answer: costAnswer });
+    const { channels } = await client.call({ method: 'GET', path: '/channels', answer: channelsAnswer });
+    const view = channels.find((each) => each.channelId === channelId);
+    const pending = view?.pendingCount ?? 0;
+    const warning = [
+      `This ends the channel ${shortId(channelId)} for good, with ${pending} pending payment${pending === 1 ? '' : 's'} on it.`,
+      `  yours now    ${formatExactly(view?.ownBalance ?? 0n)}, credited to ${(view?.side === 'A' ? view.payoutA : view?.payoutB) ?? 'you'}`,
+      `  costs about  ${formatExactly(estimate.cost)} (${estimate.gas} gas at ${formatAmount(estimate.gasPrice)})`,
+    ];
+    await confirm(screen, { yes, warning });
+    const call = { method: 'POST', path: '/channels/eject', body: { channelId }, answer: closeAnswer } as const;
+    const left = await waitFor(client, call);
+    screen.result({ channelId, ...left, estimate }, () => [
+      `Left the channel ${shortId(channelId)}.`,
+      `  credited  A ${formatExactly(left.creditA)}, B ${formatExactly(left.creditB)}`,
+      `  transaction  ${left.transactionHash}`,
+      'Take your credit out: baro withdraw',
     ]);
     return 0;
   },
