@@ -1,9 +1,11 @@
 /** One exploration: every order of moves over one shape, for each set of honest hosts (each alone, then all). */
 
 import { judgeFor } from './judge.ts';
-import { LocalEnclave } from './local.ts';
+import { Knowledge } from './knowledge.ts';
 import { Search, type Violation } from './search.ts';
-import { buildWorld, type ShapeName } from './shapes.ts';
+import type { Shape } from './shapes.ts';
+import { unfold } from './unfold.ts';
+import { buildWorld } from './world.ts';
 
 export interface SetResult {
   honest: number[];
@@ -14,28 +16,19 @@ export interface SetResult {
   seconds: number;
 }
 
-export interface ExploreOptions {
-  shape: ShapeName;
-  participants: number;
-  maxStates: number;
-}
-
 /** Yields a result per set of honest hosts; ends after the first that was violated or cut short. */
-export async function* explore(options: ExploreOptions): AsyncGenerator<SetResult> {
-  const world = await buildWorld(options.shape, options.participants);
-  const quotes = await Promise.all(world.network.terminals.map(async (each) => (await each.credential()).quote));
-  const enclaves = world.states.map((state, index) => {
-    const quote = quotes[index];
-    if (!quote) throw new Error('a terminal without a quote');
-    return new LocalEnclave(state, quote);
-  });
-  const search = new Search(world, enclaves);
-  const everyone = world.states.map((_, index) => index);
-  for (const honest of [...everyone.map((index) => [index]), everyone]) {
-    const start = performance.now();
-    const set = new Set(honest);
-    const result = search.run(set, judgeFor(set), options.maxStates);
-    yield { honest, ...result, seconds: (performance.now() - start) / 1000 };
+export async function* explore(shape: Shape, maxStates: number): AsyncGenerator<SetResult> {
+  let start = performance.now();
+  const world = await buildWorld(shape);
+  const knowledge = new Knowledge(world);
+  const automata = unfold(world, knowledge).map(({ automaton }) => automaton);
+  const everyone = automata.map((_, index) => index);
+  for (const members of [...everyone.map((index) => [index]), everyone]) {
+    const honest = new Set(members);
+    const search = new Search({ world, knowledge, automata, honest });
+    const result = search.run(judgeFor(honest), maxStates);
+    yield { honest: members, ...result, seconds: (performance.now() - start) / 1000 };
     if (!result.complete) return;
+    start = performance.now();
   }
 }

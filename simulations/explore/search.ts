@@ -1,64 +1,20 @@
 /**
- * Breadth-first search over every order of moves, for one set of honest hosts. A state is the interned state of each
- * enclave, what was let out, and what the chain holds: a short string of 16-bit units, which is its own key.
+ * Breadth-first search over every order of moves, for one set of honest hosts. A state is the local state of each
+ * terminal, what is known, and what the chain holds; what is known and the chain are interned, so a state is two numbers.
  *
- * Channels between dishonest hosts alone pay nobody whom section 7 protects: that they were settled is not kept, so any
- * exit of theirs may be mined at any time. That allows more than a chain would, so nothing is missed.
+ * What an enclave answers without changing is taken as known at once: the adversary may ask at any time.
  */
 
-import type { Outcome } from '../../enclave/core/encoding.ts';
-import type { PaymentId } from '../../enclave/core/ids.ts';
-import { settleExit } from './chain.ts';
-import { type Item, KNOWN_WORDS, Knowledge, OUTCOMES } from './knowledge.ts';
-import type { LocalEnclave } from './local.ts';
-import { type Move, movesOf } from './moves.ts';
-import type { World } from './shapes.ts';
-
-/** A state, read from its key. Settled: 0 open, else 1 + creditA. Outcomes: 0 none, 1 VOID, 2 APPLIED. */
-export class Explored {
-  readonly units: Uint16Array;
-  readonly #world: World;
-
-  constructor(world: World, key?: string) {
-    this.#world = world;
-    const { states, payments, channels } = world;
-    this.units = new Uint16Array(states.length + payments.length + channels.length + KNOWN_WORDS);
-    if (key !== undefined) for (let at = 0; at < this.units.length; at++) this.units[at] = key.charCodeAt(at);
-  }
-
-  get key(): string {
-    return String.fromCharCode(...this.units);
-  }
-  get outcomesAt(): number {
-    return this.#world.states.length;
-  }
-  get settledAt(): number {
-    return this.outcomesAt + this.#world.payments.length;
-  }
-  get knownAt(): number {
-    return this.settledAt + this.#world.channels.length;
-  }
-
-  local(self: number): number {
-    return this.units[self] ?? 0;
-  }
-  outcome(payment: number): Outcome | null {
-    return OUTCOMES[(this.units[this.outcomesAt + payment] ?? 0) - 1] ?? null;
-  }
-  settled(channel: number): number {
-    return this.units[this.settledAt + channel] ?? 0;
-  }
-  knows(item: number): boolean {
-    return (((this.units[this.knownAt + (item >> 4)] ?? 0) >> (item & 15)) & 1) === 1;
-  }
-  learn(item: number): void {
-    const at = this.knownAt + (item >> 4);
-    this.units[at] = (this.units[at] ?? 0) | (1 << (item & 15));
-  }
-}
+import { type Automaton, reduced, type Transition } from './automaton.ts';
+import { Chain } from './chain.ts';
+import { bit, has, type Item, type Knowledge } from './knowledge.ts';
+import type { Claim } from './moves.ts';
+import { PairSet } from './pair-set.ts';
+import type { World } from './world.ts';
 
 export interface Violation {
   why: string;
+  /** The moves that lead there; none does it in fewer. */
   trace: string[];
 }
 
@@ -69,178 +25,205 @@ export interface SearchResult {
   violation: Violation | null;
 }
 
-/** Says what is wrong with a state, or null. */
-export type Judge = (state: Explored, search: Search) => string | null;
-
-interface Option {
-  claims: Move['claims'];
-  next: number;
-  out: number[];
-  name: string;
+export interface Searched {
+  world: World;
+  knowledge: Knowledge;
+  automata: Automaton[];
+  honest: ReadonlySet<number>;
 }
 
-type Found = (name: string) => void;
+/** What a judge looks at. */
+export interface Position {
+  locals: readonly number[];
+  known: bigint;
+  chain: number;
+}
+
+/** Says what is wrong with a state, or null. */
+export type Judge = (position: Position, search: Search) => string | null;
+
+interface Move {
+  next: number;
+  known: number;
+  claim: Claim | null;
+  label: number;
+}
+
+/** Chain states are numbered below this. */
+const CHAIN_STATES = 65_536;
 
 export class Search {
   readonly world: World;
   readonly knowledge: Knowledge;
-  readonly enclaves: LocalEnclave[];
-  readonly #moves: Move[][];
-  /** Per enclave and local state: what each move does there, once it was possible; null where it does nothing. */
-  readonly #options: Map<number, (Option | null)[]>[];
-  readonly #next: Explored;
-  #honest: ReadonlySet<number> = new Set();
+  readonly automata: Automaton[];
+  readonly chain: Chain;
+  readonly #seen = new PairSet();
+  readonly #cameFrom: number[] = [-1];
+  readonly #cameBy: number[] = [0];
+  readonly #labels: string[] = ['start'];
+  readonly #labelIds = new Map<string, number>();
+  readonly #sets: bigint[] = [];
+  readonly #setIds = new Map<bigint, number>();
+  /** Per terminal, by local state and known set: possible moves, and what is known after asking for all that is free. */
+  readonly #moves: Map<number, Move[]>[];
+  readonly #asked: Map<number, number>[];
+  readonly #mineable = new Map<number, { number: number; item: Item; label: number }[]>();
+  readonly #useless = new Map<number, bigint>();
+  #transitions = 0;
 
-  constructor(world: World, enclaves: LocalEnclave[]) {
+  constructor({ world, knowledge, automata, honest }: Searched) {
     this.world = world;
-    this.enclaves = enclaves;
-    this.knowledge = new Knowledge(world);
-    this.#moves = world.states.map((_, self) => movesOf(world, self, this.knowledge));
-    this.#options = world.states.map(() => new Map<number, (Option | null)[]>());
-    this.#next = new Explored(world);
+    this.knowledge = knowledge;
+    this.automata = automata.map((automaton, self) => {
+      const owed = world.payments.reduce((set, _, payment) => set | bit(knowledge.evidence('PRE', payment, self)), 0n);
+      return reduced(automaton, { honest: honest.has(self), owed });
+    });
+    this.chain = new Chain(world, honest);
+    this.#moves = automata.map(() => new Map<number, Move[]>());
+    this.#asked = automata.map(() => new Map<number, number>());
   }
 
-  /** Explores until a judge finds something, everything was seen, or `maxStates` is reached. */
-  run(honest: ReadonlySet<number>, judge: Judge, maxStates: number): SearchResult {
-    this.#honest = honest;
-    const start = new Explored(this.world).key;
-    const seen = new Set([start]);
-    const queue = [start];
-    const cameFrom: number[] = [-1];
-    const cameBy: string[] = ['start'];
-    let transitions = 0;
-    let from = 0;
-    const found: Found = (name) => {
-      transitions++;
-      const { key } = this.#next;
-      const size = seen.size;
-      if (seen.add(key).size === size) return;
-      queue.push(key);
-      cameFrom.push(from);
-      cameBy.push(name);
-    };
-    for (; from < queue.length; from++) {
-      const state = new Explored(this.world, queue[from]);
-      const why = judge(state, this);
-      const ended = { states: queue.length, transitions, complete: false };
-      if (why) return { ...ended, violation: { why, trace: traceTo(from, cameFrom, cameBy) } };
-      if (queue.length > maxStates) return { ...ended, violation: null };
-      this.#expand(state, found);
+  /** Explores until the judge finds something, everything was seen, or `maxStates` is reached. */
+  run(judge: Judge, maxStates: number): SearchResult {
+    const locals = this.automata.map(({ start }) => start);
+    const initial = this.#set(this.knowledge.fromStrangers);
+    this.#arrive(-1, 0, { locals, known: initial, chain: 0 });
+    for (let from = 0; from < this.#seen.size; from++) {
+      const position = this.#position(from);
+      const why = judge({ ...position, known: this.#sets[position.known] ?? 0n }, this);
+      const ended = { states: this.#seen.size, transitions: this.#transitions, complete: false };
+      if (why) return { ...ended, violation: { why, trace: this.#traceTo(from) } };
+      if (this.#seen.size > maxStates) return { ...ended, violation: null };
+      this.#expand(from, position);
     }
-    return { states: queue.length, transitions, complete: true, violation: null };
+    return { states: this.#seen.size, transitions: this.#transitions, complete: true, violation: null };
   }
 
-  #expand(state: Explored, found: Found): void {
-    for (const [self, moves] of this.#moves.entries()) {
-      const local = state.local(self);
-      const options = this.#optionsAt(self, local);
-      for (let index = 0; index < moves.length; index++) {
-        if (options[index] === null) continue;
-        const move = moves[index];
-        if (!move || !isPossible(state, move)) continue;
-        const option = (options[index] ??= this.#evaluate(self, local, move));
-        if (option) this.#take(state, self, option, found);
+  #set(set: bigint): number {
+    const known = this.#setIds.get(set);
+    if (known !== undefined) return known;
+    this.#setIds.set(set, this.#sets.length);
+    return this.#sets.push(set) - 1;
+  }
+
+  #label(name: string): number {
+    const known = this.#labelIds.get(name);
+    if (known !== undefined) return known;
+    this.#labelIds.set(name, this.#labels.length);
+    return this.#labels.push(name) - 1;
+  }
+
+  #position(number: number): { locals: number[]; known: number; chain: number } {
+    let rest = this.#seen.first(number);
+    const locals = this.automata.map(({ facts }) => {
+      const local = rest % facts.length;
+      rest = (rest - local) / facts.length;
+      return local;
+    });
+    const second = this.#seen.second(number);
+    return { locals, known: Math.floor(second / CHAIN_STATES), chain: second % CHAIN_STATES };
+  }
+
+  #arrive(from: number, label: number, to: { locals: readonly number[]; known: number; chain: number }): void {
+    const known = this.#settle(to);
+    let first = 0;
+    for (let self = this.automata.length - 1; self >= 0; self--) {
+      first = first * (this.automata[self]?.facts.length ?? 1) + (to.locals[self] ?? 0);
+    }
+    if (from >= 0) this.#transitions++;
+    if (!this.#seen.add(first, known * CHAIN_STATES + to.chain)) return;
+    this.#cameFrom[this.#seen.size - 1] = from;
+    this.#cameBy[this.#seen.size - 1] = label;
+  }
+
+  /** What is known once everything free was asked for, without what can do nothing any more. */
+  #settle({ locals, known, chain }: { locals: readonly number[]; known: number; chain: number }): number {
+    let settled = known;
+    for (let before = -1; before !== settled; ) {
+      before = settled;
+      for (let self = 0; self < locals.length; self++) settled = this.#ask(self, locals[self] ?? 0, settled);
+    }
+    let useless = this.#useless.get(chain);
+    if (useless === undefined) {
+      useless = this.chain.useless(chain, this.knowledge.items);
+      this.#useless.set(chain, useless);
+    }
+    const set = this.#sets[settled] ?? 0n;
+    return useless & set ? this.#set(set & ~useless) : settled;
+  }
+
+  #ask(self: number, local: number, known: number): number {
+    const key = known * (this.automata[self]?.facts.length ?? 1) + local;
+    const asked = this.#asked[self]?.get(key);
+    if (asked !== undefined) return asked;
+    let set = this.#sets[known] ?? 0n;
+    for (const { next, needs, claim, out } of this.automata[self]?.transitions[local] ?? []) {
+      if (next === local && claim === null && has(set, needs)) set |= out;
+    }
+    const after = this.#set(set);
+    this.#asked[self]?.set(key, after);
+    return after;
+  }
+
+  #movesAt(self: number, local: number, known: number): Move[] {
+    const key = known * (this.automata[self]?.facts.length ?? 1) + local;
+    const memory = this.#moves[self];
+    const made = memory?.get(key);
+    if (made) return made;
+    const set = this.#sets[known] ?? 0n;
+    const isPossible = ({ next, needs, claim, out }: Transition): boolean =>
+      has(set, needs) && (next !== local || (claim !== null && !has(set, out)));
+    const moves = (this.automata[self]?.transitions[local] ?? [])
+      .filter(isPossible)
+      .map(({ next, claim, out, name }) => ({ next, claim, known: this.#set(set | out), label: this.#label(name) }));
+    memory?.set(key, moves);
+    return moves;
+  }
+
+  #expand(from: number, { locals, known, chain }: { locals: number[]; known: number; chain: number }): void {
+    for (let self = 0; self < locals.length; self++) {
+      const local = locals[self] ?? 0;
+      for (const { next, claim, known: after, label } of this.#movesAt(self, local, known)) {
+        if (claim && !this.chain.proves(chain, claim)) continue;
+        locals[self] = next;
+        this.#arrive(from, label, { locals, known: after, chain });
       }
-      this.#deliverMessages(state, self, found);
+      locals[self] = local;
     }
-    this.#expandChain(state, found);
-  }
-
-  #optionsAt(self: number, local: number): (Option | null)[] {
-    const known = this.#options[self]?.get(local);
-    if (known) return known;
-    const empty: (Option | null)[] = [];
-    this.#options[self]?.set(local, empty);
-    return empty;
-  }
-
-  /** Null where the move neither changes the enclave nor lets anything out, which never depends on what is known. */
-  #evaluate(self: number, local: number, move: Move): Option | null {
-    const enclave = this.enclaves[self];
-    if (!enclave) return null;
-    const step = enclave.step(local, move.name, { now: move.now, command: move.command() });
-    const out = this.knowledge.learn(self, step.result);
-    if (step.next === local && out.length === 0) return null;
-    return { claims: move.claims, next: step.next, out, name: `${self}: ${move.name}` };
-  }
-
-  #take(state: Explored, self: number, option: Option, found: Found): void {
-    if (option.next === state.local(self) && option.out.every((item) => state.knows(item))) return;
-    if (option.claims && this.#honest.has(self) && !isTrue(option.claims, state)) return;
-    this.#next.units.set(state.units);
-    this.#next.units[self] = option.next;
-    for (const item of option.out) this.#next.learn(item);
-    found(option.name);
-  }
-
-  #deliverMessages(state: Explored, self: number, found: Found): void {
-    for (const number of this.knowledge.messagesTo(self)) {
-      if (!state.knows(number)) continue;
-      const item = this.knowledge.items[number];
-      if (item?.kind !== 'message') continue;
-      const { message } = item;
-      const command = { kind: 'deliver' as const, message };
-      const move: Move = {
-        name: `deliver ${number}`,
-        needs: [],
-        claims: null,
-        now: 1_800_000_000,
-        command: () => command,
-      };
-      const option = this.#evaluate(self, state.local(self), move);
-      if (option) this.#take(state, self, option, found);
+    for (const { number, item, label } of this.#mineableIn(known)) {
+      const after = this.chain.mine(chain, number, item);
+      if (after >= CHAIN_STATES) throw new Error('the chain has too many states to explore');
+      if (after !== chain) this.#arrive(from, label, { locals, known, chain: after });
     }
   }
 
-  #expandChain(state: Explored, found: Found): void {
-    for (const number of this.knowledge.forChain) {
-      const item = this.knowledge.items[number];
-      if (!item || !state.knows(number)) continue;
-      if (item.kind === 'record' && state.outcome(item.payment) === null) {
-        this.#next.units.set(state.units);
-        this.#next.units[state.outcomesAt + item.payment] = 1 + OUTCOMES.indexOf(item.outcome);
-        found(`chain: record of ${item.payment} as ${item.outcome}`);
-      }
-      if (item.kind === 'exit' && state.settled(item.channel) === 0) this.#mine(state, item, found);
-    }
+  #mineableIn(known: number) {
+    const listed = this.#mineable.get(known);
+    if (listed) return listed;
+    const set = this.#sets[known] ?? 0n;
+    const all = this.knowledge.items.flatMap((item, number) => {
+      if ((item.kind !== 'exit' && item.kind !== 'record') || !has(set, bit(number))) return [];
+      return [{ number, item, label: this.#label(describe(item, this.world)) }];
+    });
+    this.#mineable.set(known, all);
+    return all;
   }
 
-  #mine(state: Explored, item: Extract<Item, { kind: 'exit' }>, found: Found): void {
-    const { payments, deposit, channels } = this.world;
-    const before = new Map<PaymentId, Outcome>();
-    for (const [payment, { paymentId }] of payments.entries()) {
-      const outcome = state.outcome(payment);
-      if (outcome) before.set(paymentId, outcome);
+  #traceTo(at: number): string[] {
+    const trace: string[] = [];
+    for (let number = at; number > 0; number = this.#cameFrom[number] ?? 0) {
+      trace.push(this.#labels[this.#cameBy[number] ?? 0] ?? '');
     }
-    const { creditA, outcomes } = settleExit(item.exit, { a: deposit, b: deposit }, before);
-    this.#next.units.set(state.units);
-    for (const [payment, { paymentId }] of payments.entries()) {
-      const outcome = outcomes.get(paymentId);
-      if (outcome) this.#next.units[state.outcomesAt + payment] = 1 + OUTCOMES.indexOf(outcome);
-    }
-    const ends = channels[item.channel]?.ends;
-    const isWatched = ends !== undefined && (this.#honest.has(ends.a) || this.#honest.has(ends.b));
-    if (isWatched) this.#next.units[state.settledAt + item.channel] = 1 + Number(creditA);
-    found(`chain: exit of ${item.channel} by ${item.signer} pays A ${creditA}`);
+    return trace.reverse();
   }
 }
 
-function isPossible(state: Explored, move: Move): boolean {
-  for (const item of move.needs) if (!state.knows(item)) return false;
-  return true;
-}
-
-/** What an honest host may claim: what the contract holds. */
-function isTrue(claims: NonNullable<Move['claims']>, state: Explored): boolean {
-  if ('outcome' in claims) return state.outcome(claims.payment) === claims.outcome;
-  if (state.settled(claims.settled) === 0) return false;
-  return claims.outcomes.every(
-    (outcome, payment) => outcome === null || outcome === (state.outcome(payment) ?? outcome),
-  );
-}
-
-function traceTo(at: number, cameFrom: number[], cameBy: string[]): string[] {
-  const trace: string[] = [];
-  for (let index = at; index > 0; index = cameFrom[index] ?? 0) trace.push(cameBy[index] ?? '');
-  return trace.reverse();
+function describe(item: Extract<Item, { kind: 'exit' | 'record' }>, world: World): string {
+  if (item.kind === 'record') return `contract: record of payment ${item.payment} as ${item.outcome}`;
+  const { sentA, sentB, entries } = item.exit;
+  const pending = entries.map(({ payment, writes }) => {
+    const index = world.payments.findIndex(({ paymentId }) => paymentId === payment);
+    return `, payment ${index} pending in ${writes === 'APPLIED' ? 'POST-UPDATE' : 'PRE-UPDATE'}`;
+  });
+  return `contract: exit of channel ${item.channel}, sent ${sentA} and ${sentB}${pending.join('')}`;
 }

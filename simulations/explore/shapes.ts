@@ -1,116 +1,190 @@
 /**
- * Small worlds to explore: who is joined to whom, and which payments are ordered over them. Every amount is its own
- * power of ten, so that a sum says which payments are in it.
+ * Small worlds to explore, as plans: who is joined to whom, which payments are ordered, what else can happen.
+ * Amounts are chosen so that the sum of a channel says which of them are in it.
  */
 
-import { hashPayment } from '../../enclave/core/encoding.ts';
-import type { PaymentId } from '../../enclave/core/ids.ts';
-import type { PaymentTerms } from '../../enclave/core/payment-terms.ts';
-import { recordHash, restore } from '../../enclave/core/seal.ts';
-import type { State } from '../../enclave/core/state.ts';
-import { DOMAIN, type Hop, SimulatedNetwork, transfer } from '../enclaves/simulated-network.ts';
+/** Unix seconds at which every exploration begins. */
+export const NOW = 1_800_000_000;
+/** What each side of each channel paid in. */
+export const DEPOSIT = 1000n;
 
-export interface ExploredPayment {
-  terms: PaymentTerms;
-  paymentId: PaymentId;
-  /** Participants as indexes, in ascending order of identity. */
-  participants: number[];
+export interface PlannedPayment {
   payer: number;
   payee: number;
   amount: bigint;
+  route: { channel: number; from: 'A' | 'B'; part: bigint }[];
+  /** The second attempt of the order of this payment. */
+  retryOf?: number;
+  /** Seconds; 60 unless said otherwise. */
+  expiresIn?: number;
 }
 
-export interface World {
-  network: SimulatedNetwork;
-  states: State[];
-  channels: (Hop & { ends: { a: number; b: number } })[];
-  payments: ExploredPayment[];
-  deposit: bigint;
+export interface Shape {
+  name: ShapeName;
+  terminals: number;
+  /** Ends A and B. */
+  channels: [number, number][];
+  payments: PlannedPayment[];
+  /** Direct payments: at most one by each of these terminals. */
+  directs: { channel: number; by: number; amount: bigint }[];
+  /** A terminal that prepares only with the PRE evidence of all others. */
+  prepareLast: number | null;
+  /** A participant whose quote nobody accepts. */
+  stranger: boolean;
+  /** Hosts of dishonest terminals run a second instance. */
+  copies: boolean;
+  /** Memory for ended payments is short, so that they are forgotten (rules.ts, SHORT_MEMORY). */
+  forgetful: boolean;
+  /** Without records, consents and reports of settlement: what everybody does that leaves by exits alone. */
+  exitsOnly: boolean;
 }
 
-export const SHAPE_NAMES = ['line', 'crossing', 'split'] as const;
+export const SHAPE_NAMES = [
+  'line',
+  'crossing',
+  'parallel',
+  'retry',
+  'split',
+  'direct',
+  'copies',
+  'forgotten',
+  'last',
+  'stranger',
+] as const;
 export type ShapeName = (typeof SHAPE_NAMES)[number];
 
-const DEPOSIT = 1000n;
+/** How many participants a shape can have; the first is what it has unless told otherwise. */
+export const SIZES: Record<ShapeName, readonly number[]> = {
+  line: [3, 2, 4],
+  crossing: [2, 3],
+  parallel: [2],
+  retry: [2],
+  split: [3],
+  direct: [2],
+  copies: [2, 3],
+  forgotten: [2, 3],
+  last: [3, 2],
+  stranger: [3, 2],
+};
 
-/** Builds a world over real enclaves, then takes their states out of their sealed logs. */
-export async function buildWorld(shape: ShapeName, participants: number): Promise<World> {
-  const plan = planOf(shape, participants);
-  const network = await SimulatedNetwork.of(plan.terminals);
-  const channels: World['channels'] = [];
-  for (const [a, b] of plan.channels) {
-    channels.push({ ...(await network.open({ a, b }, { a: DEPOSIT, b: DEPOSIT })), ends: { a, b } });
-  }
-  const payments: ExploredPayment[] = [];
-  for (const { payer, payee, amount, route } of plan.payments) {
-    const transfers = route.map(({ channel, from, part }) => {
-      const hop = channels[channel];
-      if (!hop) throw new RangeError('the plan names a channel that it does not open');
-      return transfer(hop, from, part);
-    });
-    const terms = await network.order({ payer, payee }, amount, transfers);
-    const named = network.participantsOf(terms).map((identity) => network.identities.indexOf(identity));
-    payments.push({ terms, paymentId: hashPayment(DOMAIN, terms), participants: named, payer, payee, amount });
-  }
-  const states = network.terminals.map(({ records }) => {
-    const last = records.at(-1);
-    if (!last) throw new Error('a terminal without a record');
-    return restore(network.platform.sealingKey, records, recordHash(last)).state;
-  });
-  return { network, states, channels, payments, deposit: DEPOSIT };
+const PLAIN = {
+  directs: [],
+  prepareLast: null,
+  stranger: false,
+  copies: false,
+  forgetful: false,
+  exitsOnly: false,
+} satisfies Partial<Shape>;
+
+/** A line of terminals, and one payment from its first to its last. */
+function line(terminals: number): Pick<Shape, 'terminals' | 'channels' | 'payments'> {
+  const channels = Array.from({ length: terminals - 1 }, (_, index): [number, number] => [index, index + 1]);
+  const route = channels.map((_, channel) => ({ channel, from: 'A' as const, part: 100n }));
+  return { terminals, channels, payments: [{ payer: 0, payee: terminals - 1, amount: 100n, route }] };
 }
 
-interface Plan {
-  terminals: number;
-  channels: [number, number][];
-  payments: {
-    payer: number;
-    payee: number;
-    amount: bigint;
-    route: { channel: number; from: 'A' | 'B'; part: bigint }[];
-  }[];
-}
-
-function planOf(shape: ShapeName, participants: number): Plan {
-  switch (shape) {
-    case 'line': {
-      const channels = Array.from({ length: participants - 1 }, (_, index): [number, number] => [index, index + 1]);
-      const route = channels.map((_, channel) => ({ channel, from: 'A' as const, part: 100n }));
+/** @throws RangeError for a size that the shape does not have */
+export function shapeOf(name: ShapeName, terminals: number): Shape {
+  if (!SIZES[name].includes(terminals)) {
+    const sizes = [...SIZES[name]].sort().join(' or ');
+    throw new RangeError(`The shape ${name} has ${sizes} participants, not ${terminals}.`);
+  }
+  const plain = { ...PLAIN, name };
+  switch (name) {
+    case 'line':
+      return { ...plain, ...line(terminals), exitsOnly: terminals > 3 };
+    case 'copies':
+      return { ...plain, ...line(terminals), copies: true };
+    case 'forgotten':
+      return { ...plain, ...line(terminals), forgetful: true };
+    case 'last':
+      return { ...plain, ...line(terminals), prepareLast: 1 };
+    case 'stranger':
+      return { ...plain, ...line(terminals), stranger: true };
+    case 'direct':
       return {
-        terminals: participants,
-        channels,
-        payments: [{ payer: 0, payee: participants - 1, amount: 100n, route }],
+        ...plain,
+        ...line(2),
+        directs: [
+          { channel: 0, by: 0, amount: 10n },
+          { channel: 0, by: 1, amount: 1n },
+        ],
       };
-    }
     case 'crossing':
-      return {
-        terminals: 2,
-        channels: [[0, 1]],
-        payments: [
-          { payer: 0, payee: 1, amount: 1000n, route: [{ channel: 0, from: 'A', part: 1000n }] },
-          { payer: 1, payee: 0, amount: 1100n, route: [{ channel: 0, from: 'B', part: 1100n }] },
-        ],
-      };
+      return { ...plain, ...crossing(terminals) };
+    case 'parallel':
+      return { ...plain, ...parallel };
+    case 'retry':
+      return { ...plain, ...retry };
     case 'split':
-      return {
-        terminals: 3,
-        channels: [
-          [0, 1],
-          [1, 2],
-          [0, 2],
-        ],
-        payments: [
-          {
-            payer: 0,
-            payee: 2,
-            amount: 110n,
-            route: [
-              { channel: 0, from: 'A', part: 100n },
-              { channel: 1, from: 'A', part: 100n },
-              { channel: 2, from: 'A', part: 10n },
-            ],
-          },
-        ],
-      };
+      return { ...plain, ...split };
   }
 }
+
+/** The second payment can only be made with what the first brings: HELD while that is in POST-UPDATE. */
+function crossing(terminals: number): Pick<Shape, 'terminals' | 'channels' | 'payments'> {
+  const channel = terminals - 2;
+  const [left, right] = [channel, channel + 1];
+  const way = Array.from({ length: terminals - 1 }, (_, hop) => ({ channel: hop, from: 'A' as const, part: 1000n }));
+  return {
+    terminals,
+    channels: line(terminals).channels,
+    payments: [
+      { payer: 0, payee: right, amount: 1000n, route: way },
+      { payer: right, payee: left, amount: 1100n, route: [{ channel, from: 'B', part: 1100n }] },
+    ],
+  };
+}
+
+/** Either payment can be made, both cannot: together they are more than the payer has. */
+const parallel: Pick<Shape, 'terminals' | 'channels' | 'payments'> = {
+  terminals: 2,
+  channels: [[0, 1]],
+  payments: [
+    { payer: 0, payee: 1, amount: 600n, route: [{ channel: 0, from: 'A', part: 600n }] },
+    { payer: 0, payee: 1, amount: 700n, route: [{ channel: 0, from: 'A', part: 700n }] },
+  ],
+};
+
+/** Two attempts of one order between terminals that share two channels: over both, then over the first alone. */
+const retry: Pick<Shape, 'terminals' | 'channels' | 'payments'> = {
+  terminals: 2,
+  channels: [
+    [0, 1],
+    [0, 1],
+  ],
+  payments: [
+    {
+      payer: 0,
+      payee: 1,
+      amount: 110n,
+      route: [
+        { channel: 0, from: 'A', part: 100n },
+        { channel: 1, from: 'A', part: 10n },
+      ],
+    },
+    { payer: 0, payee: 1, amount: 110n, route: [{ channel: 0, from: 'A', part: 110n }], retryOf: 0 },
+  ],
+};
+
+/** One payment over two routes: through the terminal in the middle, and directly. */
+const split: Pick<Shape, 'terminals' | 'channels' | 'payments'> = {
+  terminals: 3,
+  channels: [
+    [0, 1],
+    [1, 2],
+    [0, 2],
+  ],
+  payments: [
+    {
+      payer: 0,
+      payee: 2,
+      amount: 110n,
+      route: [
+        { channel: 0, from: 'A', part: 100n },
+        { channel: 1, from: 'A', part: 100n },
+        { channel: 2, from: 'A', part: 10n },
+      ],
+    },
+  ],
+};
