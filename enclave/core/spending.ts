@@ -21,7 +21,6 @@ export const spendingLimitCodec = struct({
   /** All of a day (UTC, by the sealed clock). */
   perDay: amount,
 });
-export type SpendingLimit = TypeOf<typeof spendingLimitCodec>;
 
 const daySpentCodec = struct({ token: addressCodec, day: uint32, spent: amount });
 /** One payment up to this amount, that the PIN allowed beyond the limits. */
