@@ -90,7 +90,7 @@ export async function startControlServer(options: {
         401,
         new Failure(
           'UNAUTHORIZED',
-          'The token is missing or wrong: it is in DATA/control.json, a cashier’s in its file.',
+          'The token is missing or wrong: it is in DATA/control.json, a cashier’s in its file (that of a removed cashier opens nothing).',
         ),
       );
     }

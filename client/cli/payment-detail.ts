@@ -2,6 +2,7 @@
 
 import { formatAmount, formatExactly } from './amount.ts';
 import type { PaymentDetail, PaymentEntry } from './answers.ts';
+import { movedWord } from './payment-csv.ts';
 import { facts, shortId } from './table.ts';
 
 const MEANING: Readonly<Record<string, string>> = {
@@ -14,11 +15,17 @@ const MEANING: Readonly<Record<string, string>> = {
 export function detailLines(of: PaymentDetail): string[] {
   const { entry } = of;
   const left = of.participants === null ? [] : ['', ...lockedLines(of)];
-  return [...facts(factsOf(of)), ...refundLines(of), ...left, ...(isPaidToUs(entry) ? [refundHint(entry)] : [])];
+  return [...facts(factsOf(of)), ...refundLines(of), ...left, ...(isToGiveBack(of) ? [refundHint(entry)] : [])];
 }
 
-const isPaidToUs = (entry: PaymentEntry): boolean =>
-  entry.role === 'payee' && entry.paymentId !== null && (entry.phase === 'DONE' || entry.outcome === 'APPLIED');
+function isToGiveBack({ entry, refunds }: PaymentDetail): boolean {
+  if (entry.role !== 'payee' || entry.paymentId === null || movedWord(entry) !== 'yes') return false;
+  const given = refunds.filter((each) => movedWord(each) !== 'no').reduce((sum, each) => sum + netOf(each), 0n);
+  return given < entry.amount;
+}
+
+/** What the other side of a refund gets. */
+const netOf = (entry: PaymentEntry): bigint => entry.amount - (entry.fee ?? 0n);
 
 const refundHint = (entry: PaymentEntry): string => `Give it back: baro refund ${entry.paymentId ?? ''}`;
 
@@ -51,9 +58,7 @@ const resolvedWords = (entry: PaymentEntry): string =>
     : 'over: the chain recorded it as VOID, nothing moved';
 
 function refundLines({ refunds }: PaymentDetail): string[] {
-  return refunds.map(
-    (each) => `given back    ${formatAmount(each.amount - (each.fee ?? 0n))}  ${each.phase}  ${each.paymentId ?? ''}`,
-  );
+  return refunds.map((each) => `given back    ${formatAmount(netOf(each))}  ${each.phase}  ${each.paymentId ?? ''}`);
 }
 
 /** It never unlocks because time passed: what its owner can do meanwhile, and what each way means. */

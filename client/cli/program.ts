@@ -56,7 +56,9 @@ export async function runProgram(
 const usageError = (error: CommanderError): Failure =>
   error.code === 'commander.help'
     ? usageFailure('NO_COMMAND', 'No command was given. See baro --help')
-    : new Failure('USAGE', `${error.message.replace(/^error: /, '')}. See --help`, { exitCode: EXIT_USAGE });
+    : new Failure('USAGE', `${error.message.replace(/^error: /, '').replace(/\.$/, '')}. See --help`, {
+        exitCode: EXIT_USAGE,
+      });
 
 function buildProgram(
   about: { screen: Screen; outcome: Outcome },
@@ -73,7 +75,12 @@ function buildProgram(
     ...[made(dev), made(demo), hub, made(terminal), made(chain), made(status), made(balance)],
     ...[made(pay), made(refund), made(withdraw)],
     group(made(invoice), [made(invoiceList), made(invoiceWait), made(invoiceCancel)]),
-    group(made(payments), [made(paymentsShow), made(paymentsExport), made(paymentsRecord)]),
+    group(made(payments), [
+      made({ ...payments, name: 'list' }),
+      made(paymentsShow),
+      made(paymentsExport),
+      made(paymentsRecord),
+    ]),
     group(channel, [
       made(channelOpen),
       made(channelDeposit),

@@ -90,7 +90,9 @@ describe.each(Object.entries(journals))('a journal in %s', (_, open) => {
       payment(1, { phase: 'POST-UPDATE', updatedAt: 1_700_000_001_000 }),
       payment(1, { phase: 'DONE', fee: 7n, description: '', updatedAt: 1_700_000_002_000 }),
     ]);
-    const entries = await journal.payments({ limit: 10, before: null });
+    await journal.savePayments([payment(3)]);
+    const [last, ...entries] = await journal.payments({ limit: 10, before: null });
+    expect([last?.key, last?.sequence]).toEqual([word(3), 3]);
     expect(entries.map((entry) => entry.key)).toEqual([word(2), word(1)]);
     expect(entries[1]).toEqual({
       ...payment(1, { phase: 'DONE', fee: 7n, updatedAt: 1_700_000_002_000 }),

@@ -29,9 +29,10 @@ import {
 } from './rows.ts';
 
 const SAVE_PAYMENTS = `
-  insert into payments (revision, outcome, key, kind, payment_id, channel_id, role, phase, token, amount, fee, payer,
+  insert into payments (sequence, revision, outcome, key, kind, payment_id, channel_id, role, phase, token, amount, fee, payer,
                         payee, invoice, order_id, description, hops, created_at, updated_at)
-  select (select coalesce(max(revision), 0) from payments) + json_each.key + 1, value ->> 'outcome', value ->> 'key', value ->> 'kind', value ->> 'paymentId', value ->> 'channelId', value ->> 'role',
+  select (select coalesce(max(sequence), 0) from payments) + json_each.key + 1,
+         (select coalesce(max(revision), 0) from payments) + json_each.key + 1, value ->> 'outcome', value ->> 'key', value ->> 'kind', value ->> 'paymentId', value ->> 'channelId', value ->> 'role',
          value ->> 'phase', value ->> 'token', value ->> 'amount', value ->> 'fee', value ->> 'payer',
          value ->> 'payee', value ->> 'invoice', value ->> 'orderId', value ->> 'description', value ->> 'hops',
          value ->> 'updatedAt', value ->> 'updatedAt'

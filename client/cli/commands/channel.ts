@@ -175,7 +175,7 @@ export const channelEject: CommandSpec<z.output<typeof ejectInput>> = {
     const warning = [
       `This ends the channel ${shortId(channelId)} for good, with ${pending} pending payment${pending === 1 ? '' : 's'} on it.`,
       `  yours now    ${formatExactly(view?.ownBalance ?? 0n)}, credited to ${(view?.side === 'A' ? view.payoutA : view?.payoutB) ?? 'you'}`,
-      `  costs about  ${formatExactly(estimate.cost)} (${estimate.gas} gas at ${formatAmount(estimate.gasPrice)})`,
+      `  costs about  ${formatAmount(estimate.cost)} (${estimate.gas} gas at ${formatAmount(estimate.gasPrice)})`,
     ];
     await confirm(screen, { yes, warning });
     const call = { method: 'POST', path: '/channels/eject', body: { channelId }, answer: closeAnswer } as const;

@@ -49,7 +49,10 @@ export const invoice: CommandSpec<z.output<typeof makeInput>> = {
     new Option('--description <text>', 'for the payer to read'),
     new Option('--order-number <text>', 'your own number: one invoice each, shown in payments and exports'),
     new Option('--again', 'make a second invoice for the same order number'),
-    new Option('--wait', 'stay until it is paid, expired or cancelled'),
+    new Option(
+      '--wait',
+      'stay until it is paid, expired or cancelled; with --json: a line for the invoice, one for its end',
+    ),
     new Option('--qr', 'show it as a QR code (what a terminal window gets anyway)'),
     new Option('--no-qr', 'show the text alone'),
   ],
@@ -77,8 +80,9 @@ export const invoice: CommandSpec<z.output<typeof makeInput>> = {
       screen.result(made, () => lines);
       return EXIT_DONE;
     }
-    // With --json, stdout belongs to the outcome; the text is what the payer needs meanwhile.
-    screen.say(...lines, '', 'Waiting for the payment. Ctrl-C ends the waiting; the invoice stays payable.');
+    // The payer needs the text meanwhile: with --json it is the first of two lines.
+    if (screen.json) screen.line(made, () => '');
+    else screen.say(...lines, '', 'Waiting for the payment. Ctrl-C ends the waiting; the invoice stays payable.');
     return await waitUntilEnded({ hash: made.hash }, { who, screen });
   },
 };

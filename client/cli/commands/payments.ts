@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises';
 import { Option } from 'commander';
 import { z } from 'zod';
-import { formatAmount, formatEth, formatExactly } from '../amount.ts';
+import { formatAmount, formatEth } from '../amount.ts';
 import {
   costAnswer,
   newestAnswer,
@@ -276,7 +276,7 @@ export const paymentsRecord: CommandSpec<z.output<typeof recordInput>> = {
     const outcome = entry.phase === 'POST-UPDATE' ? 'APPLIED: it happened' : 'VOID: it never happened';
     const warning = [
       `This writes the outcome of ${shortId(paymentId)} on chain for everybody, for good: ${outcome}.`,
-      `  costs about ${formatExactly(estimate.cost)} (${estimate.gas} gas at ${formatAmount(estimate.gasPrice)})`,
+      `  costs about ${formatAmount(estimate.cost)} (${estimate.gas} gas at ${formatAmount(estimate.gasPrice)})`,
     ];
     await confirm(screen, { yes, warning });
     const call = { method: 'POST', path: '/payments/record', body: { paymentId }, answer: recordAnswer } as const;
