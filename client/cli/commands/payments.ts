@@ -15,7 +15,7 @@ import {
 } from '../answers.ts';
 import { type CommandSpec, hexInput, integerInput } from '../command.ts';
 import { ControlClient } from '../control-client.ts';
-import { EXIT_DONE, Failure, reasonOf, usageFailure } from '../failure.ts';
+import { codeOf, EXIT_DONE, EXIT_INTERRUPTED, Failure, reasonOf, usageFailure } from '../failure.ts';
 import { COLUMNS, csvHeader, csvRows } from '../payment-csv.ts';
 import { detailLines, followLine, time } from '../payment-detail.ts';
 import type { Screen } from '../screen.ts';
@@ -82,7 +82,7 @@ function page(client: ControlClient, { limit, before }: { limit: number; before:
   return client.call({ method: 'GET', path, answer: paymentsAnswer });
 }
 
-/** Until Ctrl-C: ends by a Failure INTERRUPTED, which is the normal end. */
+/** Until Ctrl-C, which is the normal end: stdout stays what a program reads on. */
 async function followAll(who: Who, after: number | undefined, screen: Screen): Promise<number> {
   const first = await openAs(who);
   let cursor = after ?? (await first.call({ method: 'GET', path: '/payments/newest', answer: newestAnswer })).revision;
@@ -91,7 +91,8 @@ async function followAll(who: Who, after: number | undefined, screen: Screen): P
     cursor = entry.revision;
     screen.line(entry, () => followLine(entry));
   };
-  return await untilAnswered(
+  const goOn = (): string => `No longer following. To go on here: baro payments --follow --after ${cursor}`;
+  const following = untilAnswered<number>(
     async (signal) => {
       const client = await openAs(who);
       const body = { after: cursor };
@@ -99,10 +100,15 @@ async function followAll(who: Who, after: number | undefined, screen: Screen): P
       throw new Failure('DAEMON_GONE', 'The terminal stopped.');
     },
     {
-      after: `No longer following. To go on here: baro payments --follow --after ${cursor}`,
+      after: '',
       onGone: () => screen.warn('The terminal is gone. Waiting for it to come back…'),
     },
   );
+  return await following.catch((error: unknown) => {
+    if (codeOf(error) !== 'INTERRUPTED') throw error;
+    screen.warn(goOn());
+    return EXIT_INTERRUPTED;
+  });
 }
 
 function paymentTable(entries: readonly PaymentEntry[], limit: number): string[] {
