@@ -10,6 +10,7 @@ import { asRefusal, TerminalRefusal } from './refusal.ts';
 type OrderUpdate = Extract<HubMessage, { kind: 'orderUpdate' }>;
 
 export interface HistoryPorts {
+  identity: Identity;
   enclave: EnclavePort;
   journal: Journal;
   /** Resolves when all that was seen is in the journal. */
@@ -21,7 +22,7 @@ export interface PaymentDetail {
   entry: PaymentHistoryEntry;
   /** While it is locked: as the own enclave has it. */
   pending: PaymentView | null;
-  /** Who has not answered the present step, by the hub's word to the payer; null where the hub said nothing. */
+  /** Who else had not answered the present step when the hub last told the payer; null where it told nothing. */
   waitingFor: Identity[] | null;
   refunds: PaymentHistoryEntry[];
 }
@@ -95,7 +96,8 @@ export class History {
     }
     const { paymentId } = entry;
     const pending = payments.find((payment) => payment.paymentId === paymentId) ?? null;
-    const waitingFor = paymentId === null || !pending ? null : (this.#waitingFor.get(paymentId) ?? null);
+    const told = paymentId === null || !pending ? undefined : this.#waitingFor.get(paymentId);
+    const waitingFor = told?.filter((identity) => identity !== this.#ports.identity) ?? null;
     const refunds = paymentId === null ? [] : await journal.refundsOf(paymentId);
     return { entry, pending, waitingFor, refunds };
   }

@@ -114,7 +114,7 @@ export class Terminal {
       onSaved: () => this.history.onSaved(),
       onTrouble: (error) => this.#trouble('disk', error),
     });
-    this.history = new History({ enclave, journal, settle: () => this.#book.settle() });
+    this.history = new History({ identity: this.identity, enclave, journal, settle: () => this.#book.settle() });
     const seal = new OrderSeal(enclave);
     const submit = (order: Order): void => this.#uplink.send([{ kind: 'order', order }]);
     const onTrouble = (error: unknown): void => this.#trouble('disk', error);

@@ -84,7 +84,7 @@ function lockedLines({ entry, participants, frozen, waitingFor }: PaymentDetail)
 function waitingLines(of: { count: number; waitingFor: string[] | null }): string[] {
   const { count, waitingFor } = of;
   if (waitingFor !== null && waitingFor.length > 0) {
-    return ['Waiting, by the hub’s word, for:', ...waitingFor.map((identity) => `  ${identity}`)];
+    return ['Waiting, when the hub last said for whom, for some of:', ...waitingFor.map((identity) => `  ${identity}`)];
   }
   return [`Waiting for the hub to bring proof of the other ${count - 1} terminals of this payment.`];
 }

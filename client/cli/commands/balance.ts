@@ -77,7 +77,7 @@ const isOutdated = (known: StatusAnswer): boolean => known.measurement !== known
 
 const outdatedLines = (known: StatusAnswer): string[] => [
   '',
-  'A newer enclave image is installed than the one that this terminal was created with:',
+  'Another enclave image is installed than the one that this terminal was created with:',
   `  ${known.installedMeasurement}`,
   'This terminal goes on with its own copy (enclave-image.js in its directory): its sealed state opens with no other.',
   'To move to the new one: close its channels (baro channel close), withdraw (baro withdraw), and start a new terminal',

@@ -112,7 +112,7 @@ function channelTable(channels: readonly ChannelEntry[]): string[] {
     { title: 'peer', cell: (row) => shortId(row.peer) },
     { title: 'yours', cell: (row) => formatEth(row.ownBalance), right: true },
     { title: "peer's", cell: (row) => formatEth(row.peerBalance), right: true },
-    { title: 'spendable', cell: (row) => formatEth(row.spendable), right: true },
+    { title: 'spendable', cell: (row) => formatEth(row.settled || row.exitSigned ? 0n : row.spendable), right: true },
     { title: 'receivable', cell: (row) => formatEth(receivableOn(row)), right: true },
     { title: 'pending', cell: (row) => String(row.pendingCount), right: true },
     { title: 'state', cell: stateOf },
