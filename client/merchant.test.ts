@@ -169,3 +169,15 @@ describe('a refund', () => {
     await expect(router.refund({ paymentId })).rejects.toMatchObject({ code: 'NOT_RECEIVED' });
   });
 });
+
+describe('leaving', () => {
+  it('costs about what was said before anything was signed', async () => {
+    const channelId = network.board.route[1]?.channelId;
+    if (!channelId) throw new Error('no channel');
+    const { gas } = await merchant.ejectCost({ channelId });
+    const { transactionHash } = await merchant.ejectChannel({ channelId });
+    const used = await network.gasUsed(transactionHash);
+    expect(Number(used)).toBeLessThanOrEqual(Number(gas));
+    expect(Number(gas)).toBeLessThan(2 * Number(used));
+  });
+});
