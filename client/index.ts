@@ -1,5 +1,6 @@
 /** The SDK's public names: everything that a wallet, merchant or intermediary needs to run a terminal of its own. */
 
+export { address, bytes32, channelId, identity, NATIVE, paymentId } from '../enclave/core/ids.ts';
 export { EmulatedPlatform } from '../enclave/host/platform.ts';
 export { Emitter } from './emitter.ts';
 export { type DecodedInvoice, decodeInvoice, encodeInvoice } from './invoice-text.ts';

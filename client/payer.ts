@@ -113,7 +113,8 @@ export class Payer {
     if (phase === 'ABORTED' && underway.failed) void this.#failed(underway);
     if (phase !== 'RESOLVED') return;
     const isApplied = payment.transfers.some((transfer) => transfer.resolved === 'APPLIED');
-    this.#end(underway, isApplied ? 'complete' : 'void', payment);
+    if (isApplied) this.#end(underway, 'complete', payment);
+    else void this.#voided(underway, payment);
   }
 
   /** The hub's word: news for the owner, and a reason to ask the enclave. */
@@ -147,6 +148,11 @@ export class Payer {
     } catch {
       // A screen that breaks does not break a payment.
     }
+  }
+
+  /** VOID frees the order: only when the enclave has given it up can the owner be told that it will not be paid. */
+  async #voided(underway: Underway, payment: PaymentView): Promise<void> {
+    if (await this.#release(underway)) this.#end(underway, 'void', payment);
   }
 
   async #failed(underway: Underway): Promise<void> {
