@@ -24,6 +24,8 @@ export interface Facts {
   /** Base units that this terminal's owner paid directly, and that its enclave reported as received. */
   paid: bigint;
   received: bigint;
+  /** Not explored from here on: the enclave has counted a payment twice, which has no end. */
+  cut: boolean;
 }
 
 export interface Automaton {
@@ -41,12 +43,12 @@ export function reduced(automaton: Automaton, of: { honest: boolean; owed: bigin
   return minimal(forgetKnown(seen), of.owed);
 }
 
-const NO_FACTS: Facts = { exits: 0, paid: 0n, received: 0n };
+const NO_FACTS: Facts = { exits: 0, paid: 0n, received: 0n, cut: false };
 
 function trusting({ start, facts, transitions }: Automaton): Automaton {
   return {
     start,
-    facts: facts.map(() => NO_FACTS),
+    facts: facts.map(({ cut }) => ({ ...NO_FACTS, cut })),
     transitions: transitions.map((all) => all.map((each) => ({ ...each, claim: null }))),
   };
 }
@@ -101,7 +103,7 @@ function minimal(automaton: Automaton, owed: bigint): Automaton {
   };
 }
 
-const describe = ({ exits, paid, received }: Facts): string => `${exits},${paid},${received}`;
+const describe = ({ exits, paid, received, cut }: Facts): string => `${exits},${paid},${received},${cut}`;
 
 const keyOf = ({ needs, claim, next, out }: Transition): string =>
   `${needs.toString(36)},${claim ? JSON.stringify(claim) : ''},${next},${out.toString(36)}`;

@@ -1,10 +1,12 @@
 /** One exploration: every order of moves over one shape, for each set of honest hosts (each alone, then all). */
 
+import type { Automaton } from './automaton.ts';
+import { forked } from './forks.ts';
 import { judgeFor } from './judge.ts';
 import { Knowledge } from './knowledge.ts';
 import { Search, type Violation } from './search.ts';
 import type { Shape } from './shapes.ts';
-import { unfold } from './unfold.ts';
+import { type Unfolded, unfold } from './unfold.ts';
 import { buildWorld } from './world.ts';
 
 export interface SetResult {
@@ -21,14 +23,33 @@ export async function* explore(shape: Shape, maxStates: number): AsyncGenerator<
   let start = performance.now();
   const world = await buildWorld(shape);
   const knowledge = new Knowledge(world);
-  const automata = unfold(world, knowledge).map(({ automaton }) => automaton);
-  const everyone = automata.map((_, index) => index);
-  for (const members of [...everyone.map((index) => [index]), everyone]) {
-    const honest = new Set(members);
+  const unfolded = unfold(world, knowledge);
+  for await (const { honest, automata } of casesOf(shape, unfolded, knowledge)) {
     const search = new Search({ world, knowledge, automata, honest });
     const result = search.run(judgeFor(honest), maxStates);
-    yield { honest: members, ...result, seconds: (performance.now() - start) / 1000 };
+    yield { honest: [...honest], ...result, seconds: (performance.now() - start) / 1000 };
     if (!result.complete) return;
     start = performance.now();
+  }
+}
+
+interface Case {
+  honest: ReadonlySet<number>;
+  automata: Automaton[];
+}
+
+/** Each terminal honest alone, then all; where hosts run copies, each alone against every other that does. */
+async function* casesOf(shape: Shape, unfolded: Unfolded[], knowledge: Knowledge): AsyncGenerator<Case> {
+  const automata = unfolded.map(({ automaton }) => automaton);
+  if (!shape.copies) {
+    for (const self of automata.keys()) yield { honest: new Set([self]), automata };
+    yield { honest: new Set(automata.keys()), automata };
+    return;
+  }
+  for (const [self, terminal] of unfolded.entries()) {
+    const withCopies = await forked({ self, unfolded: terminal, knowledge });
+    for (const other of automata.keys()) {
+      if (other !== self) yield { honest: new Set([other]), automata: automata.with(self, withCopies) };
+    }
   }
 }

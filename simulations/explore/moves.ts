@@ -5,9 +5,10 @@
  * (PROTOCOL.md sections 4 and 5).
  */
 
+import { decode } from '../../enclave/core/codec.ts';
 import type { Outcome } from '../../enclave/core/encoding.ts';
 import { ZERO_32 } from '../../enclave/core/ids.ts';
-import { aggregate } from '../../enclave/core/pair.ts';
+import { aggregate, pairMessageCodec } from '../../enclave/core/pair.ts';
 import type { Step } from '../../enclave/core/round-messages.ts';
 import type { State } from '../../enclave/core/state.ts';
 import { bit, type Knowledge, type Mac, TAGS } from './knowledge.ts';
@@ -44,7 +45,7 @@ const move = (name: string, ask: () => Asked, more: Partial<Move> = {}): Move =>
 
 /** All moves but the delivery of messages, of which nobody knows beforehand how many there will be. */
 export function movesOf(world: World, self: number, knowledge: Knowledge): Move[] {
-  const { payments, shape } = world;
+  const { payments } = world;
   const rounds = payments.flatMap((payment, index) =>
     payment.participants.includes(self) ? new RoundMoves(world, knowledge, { self, payment, index }).all() : [],
   );
@@ -56,12 +57,26 @@ export function movesOf(world: World, self: number, knowledge: Knowledge): Move[
   const exits = ownChannels(world, self).map(({ channel, index }) =>
     move(`exit of channel ${index}`, () => ({ now: NOW, command: { kind: 'exit', channel } }), { exits: index }),
   );
-  if (shape.exitsOnly) return [...rounds, ...exits];
   return [...rounds, ...records, ...exits, ...claims(world, self), ...directs(world, self), ...sweeps(world)];
 }
 
 export const delivery = (number: number, message: Uint8Array): Move =>
-  move(`message ${number}`, () => ({ now: NOW, command: { kind: 'deliver', message } }), { needs: bit(number) });
+  move(`takes ${saidIn(message)}`, () => ({ now: NOW, command: { kind: 'deliver', message } }), { needs: bit(number) });
+
+function saidIn(bytes: Uint8Array): string {
+  const { body } = decode(pairMessageCodec, bytes);
+  switch (body.kind) {
+    case 'consent':
+      return `the consent to ${body.outcome} of ${body.paymentId.slice(0, 8)}… on channel ${body.channelId.slice(0, 8)}…`;
+    case 'direct':
+      return `direct payment ${body.sequence}, of ${body.amount}`;
+    case 'directAck':
+      return `the acknowledgement of direct payment ${body.sequence}`;
+    case 'agree':
+    case 'confirm':
+      return `a message of kind ${body.kind}`;
+  }
+}
 
 interface About {
   self: number;
@@ -91,6 +106,7 @@ class RoundMoves {
   all(): Move[] {
     const { expiry } = this.#about.payment.terms;
     const early = this.#at({ now: NOW, when: '' });
+    if (this.#world.shape.omits.includes('late')) return early;
     const late = this.#at({ now: expiry + 1, when: ' after expiry' });
     return [...early, ...late];
   }
@@ -209,6 +225,7 @@ function claims(world: World, self: number): Move[] {
         ),
       ),
     );
+    if (world.shape.omits.includes('reports')) return consents;
     const reports = reportsOn(crossing).map((outcomes) => {
       const known = world.payments.flatMap(({ paymentId }, payment) => {
         const outcome = outcomes[payment];

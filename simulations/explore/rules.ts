@@ -114,9 +114,14 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'reject-after-pre',
-    without:
-      'an enclave that prepared a payment forgets it once the chain has ended it, and rejects it when asked again',
-    edits: [core('changes', 'state.resolved.set(tombstone.paymentId, tombstone);', '')],
+    without: 'an enclave forgets a payment that the chain has ended after its expiry, and rejects it when asked again',
+    edits: [
+      core(
+        'changes',
+        'state.resolved.set(tombstone.paymentId, tombstone);',
+        'if (tombstone.expiry >= state.clock) state.resolved.set(tombstone.paymentId, tombstone);',
+      ),
+    ],
     shapes: LINES,
   },
   {
@@ -157,8 +162,8 @@ export const RULES: readonly Rule[] = [
     edits: [
       core(
         'door',
-        'if (changes.length === 0) return release;',
-        "if (changes.length === 0 || call.commands.every((each) => each.kind === 'record')) return release;",
+        'if (!(await this.#platform.swapRegister(log, held.from?.hash ?? null, hash))) {',
+        "if (!(await this.#platform.swapRegister(log, held.from?.hash ?? null, hash))) {\n      if (held.release.kind === 'results' && held.release.results.every((each) => each.kind === 'record')) return held.release;",
       ),
     ],
     shapes: [['copies', 2]],
@@ -179,12 +184,16 @@ export const RULES: readonly Rule[] = [
     name: 'direct-in-round-sums',
     without: 'direct payments share one counter with finished rounds, which the payee takes over from the payer',
     edits: [
-      core('agreement', 'directTotal: channel.own.direct + amount,', 'directTotal: sentBy(channel.own) + amount,'),
+      core(
+        'agreement',
+        'directTotal: channel.own.direct + amount,',
+        'directTotal: channel.own.direct + channel.own.round + amount,',
+      ),
       core('delivery', ' || directTotal !== channel.theirs.direct + amount', ''),
       core(
         'delivery',
         "{ kind: 'directReceived', channelId, amount });",
-        "{ kind: 'directReceived', channelId, amount: directTotal - channel.theirs.direct - channel.theirs.round });",
+        "{ kind: 'directReceived', channelId, amount: directTotal > channel.theirs.direct + channel.theirs.round ? directTotal - channel.theirs.direct - channel.theirs.round : 0n });",
       ),
     ],
     shapes: [['direct', 2]],
@@ -208,8 +217,14 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'release-before-anchor',
-    without: 'results leave before their record is sealed and the register swapped',
-    edits: [core('door', 'if (changes.length === 0) return release;', 'if (changes.length >= 0) return release;')],
+    without: 'evidence leaves before its record is sealed and the register swapped',
+    edits: [
+      core(
+        'door',
+        'if (changes.length === 0) return release;',
+        "if (changes.length === 0 || call.commands.every((each) => each.kind === 'step')) return release;",
+      ),
+    ],
     shapes: [['copies', 2]],
   },
   {
@@ -243,5 +258,12 @@ export const RULES: readonly Rule[] = [
       ),
     ],
     shapes: [['retry', 2]],
+  },
+  {
+    name: 'forget-without-watermark',
+    without:
+      'a payment that the chain has ended is forgotten without a watermark, and rejected as unknown when asked again',
+    edits: [core('changes', 'state.watermark = Math.max(state.watermark, oldest.expiry);', '')],
+    shapes: [['forgotten', 2]],
   },
 ];

@@ -88,15 +88,17 @@ export class Search {
     const locals = this.automata.map(({ start }) => start);
     const initial = this.#set(this.knowledge.fromStrangers);
     this.#arrive(-1, 0, { locals, known: initial, chain: 0 });
+    let wasCut = false;
     for (let from = 0; from < this.#seen.size; from++) {
       const position = this.#position(from);
       const why = judge({ ...position, known: this.#sets[position.known] ?? 0n }, this);
       const ended = { states: this.#seen.size, transitions: this.#transitions, complete: false };
       if (why) return { ...ended, violation: { why, trace: this.#traceTo(from) } };
       if (this.#seen.size > maxStates) return { ...ended, violation: null };
-      this.#expand(from, position);
+      if (position.locals.some((local, self) => this.automata[self]?.facts[local]?.cut)) wasCut = true;
+      else this.#expand(from, position);
     }
-    return { states: this.#seen.size, transitions: this.#transitions, complete: true, violation: null };
+    return { states: this.#seen.size, transitions: this.#transitions, complete: !wasCut, violation: null };
   }
 
   #set(set: bigint): number {

@@ -32,12 +32,14 @@ class Unfolding {
   readonly #knowledge: Knowledge;
   /** By state: moves not tried yet. */
   readonly #untried: number[][] = [];
+  readonly #planned: Map<string, { fromA: bigint; fromB: bigint }>;
   #delivered = 0;
 
   constructor(world: World, self: number, knowledge: Knowledge) {
     const [state, quote] = [world.states[self], world.quotes[self]];
     if (!state || !quote) throw new RangeError(`no terminal ${self}`);
     this.#world = world;
+    this.#planned = plannedOn(world);
     this.#self = self;
     this.#knowledge = knowledge;
     this.enclave = new LocalEnclave(state, quote);
@@ -76,7 +78,7 @@ class Unfolding {
     if (!move || !has(this.#knowledge.emitted, move.needs)) return false;
     const facts = (this.facts[state] ??= this.#factsOf(this.enclave.at(state)));
     const all = (this.transitions[state] ??= []);
-    if (!move.isWished(this.enclave.at(state))) return true;
+    if (facts.cut || !move.isWished(this.enclave.at(state))) return true;
     const { next, result } = this.enclave.step(state, move.ask());
     if (move.exits !== null && result.kind === 'exit') facts.exits |= 1 << move.exits;
     const out = this.#knowledge.learn(this.#self, result);
@@ -88,14 +90,32 @@ class Unfolding {
   }
 
   #factsOf(state: State): Facts {
-    let [paid, received] = [0n, 0n];
-    for (const { own, theirs } of state.channels.values()) {
-      // Sums of rounds have their own counters: what is left is what was paid directly.
-      paid += own.direct;
-      received += theirs.direct;
+    const facts = { exits: 0, paid: 0n, received: 0n, cut: false };
+    for (const { channelId, side, own, theirs } of state.channels.values()) {
+      const planned = this.#planned.get(channelId);
+      const [fromA, fromB] = side === 'A' ? [own, theirs] : [theirs, own];
+      if (!planned) continue;
+      if (fromA.round > planned.fromA || fromB.round > planned.fromB) facts.cut = true;
+      if (this.#world.shape.directs.length === 0) continue;
+      facts.paid += own.direct;
+      facts.received += theirs.direct;
     }
-    return this.#world.shape.directs.length > 0 ? { exits: 0, paid, received } : { exits: 0, paid: 0n, received: 0n };
+    return facts;
   }
+}
+
+/** What all payments together move over each channel, each counted once. */
+function plannedOn(world: World): Map<string, { fromA: bigint; fromB: bigint }> {
+  return new Map(
+    world.channels.map(({ channelId, channel }) => {
+      const over = world.payments.flatMap(({ terms }) =>
+        terms.transfers.filter((each) => each.channelId === channelId),
+      );
+      const by = (party: string): bigint =>
+        over.reduce((sum, { payer, amount }) => (payer === party ? sum + amount : sum), 0n);
+      return [channelId, { fromA: by(channel.partyA), fromB: by(channel.partyB) }];
+    }),
+  );
 }
 
 export function unfold(world: World, knowledge: Knowledge): Unfolded[] {
