@@ -15,6 +15,8 @@ export interface Transition {
   next: number;
   /** Items that it lets out. */
   out: bigint;
+  /** The number of the move that it comes from. */
+  by: number;
 }
 
 /** What the judge sees of a local state. */
@@ -75,6 +77,12 @@ function forgetKnown({ start, facts, transitions }: Automaton): Automaton {
       .filter((each) => each.next !== state || each.out !== 0n);
   });
   return { start, facts, transitions: stripped };
+}
+
+/** Each state's moves without those that need more for the same; states stay what they are. */
+export function pruned(automaton: Automaton, owed: bigint): Automaton {
+  const classes = automaton.facts.map((_, state) => state);
+  return { ...automaton, transitions: classes.map((state) => actionsOf(automaton, { state, classes, owed })) };
 }
 
 /** Partition refinement until no two states of a class differ in what they do. */

@@ -19,13 +19,16 @@ export interface SetResult {
 }
 
 /** Yields a result per set of honest hosts; ends after the first that was violated or cut short. */
-export async function* explore(shape: Shape, maxStates: number): AsyncGenerator<SetResult> {
+export async function* explore(
+  shape: Shape,
+  { maxStates, reduce = true }: { maxStates: number; reduce?: boolean },
+): AsyncGenerator<SetResult> {
   let start = performance.now();
   const world = await buildWorld(shape);
   const knowledge = new Knowledge(world);
   const unfolded = unfold(world, knowledge);
   for await (const { honest, automata } of casesOf(shape, unfolded, knowledge)) {
-    const search = new Search({ world, knowledge, automata, honest });
+    const search = new Search({ world, knowledge, automata, honest, reduce });
     const result = search.run(judgeFor(honest), maxStates);
     yield { honest: [...honest], ...result, seconds: (performance.now() - start) / 1000 };
     if (!result.complete) return;

@@ -14,7 +14,7 @@ import { newLog, type SealedRecord, sealSnapshot } from '../../enclave/core/seal
 import type { State } from '../../enclave/core/state.ts';
 import { MemoryPlatform } from '../enclaves/memory-platform.ts';
 import { seededBytes } from '../enclaves/simulated-enclave.ts';
-import type { Automaton, Transition } from './automaton.ts';
+import { type Automaton, pruned, type Transition } from './automaton.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { Asked } from './local.ts';
 import type { Unfolded } from './unfold.ts';
@@ -41,7 +41,13 @@ interface Forked {
 
 type Option = Omit<Transition, 'next'> & { to: Forked };
 
-export async function forked(terminal: { self: number; unfolded: Unfolded; knowledge: Knowledge }): Promise<Automaton> {
+interface Terminal {
+  self: number;
+  unfolded: Unfolded;
+  knowledge: Knowledge;
+}
+
+export async function forked(terminal: Terminal): Promise<Automaton> {
   const doors = new Doors(terminal);
   const { start, facts } = terminal.unfolded.automaton;
   const all: Forked[] = [{ anchored: start, second: null }];
@@ -69,20 +75,22 @@ const nameOf = ({ anchored, second }: Forked): string =>
 class Doors {
   readonly #self: number;
   readonly #unfolded: Unfolded;
+  readonly #automaton: Automaton;
   readonly #knowledge: Knowledge;
   readonly #answers = new Map<string, Answer>();
   readonly #records: (SealedRecord | undefined)[] = [];
   readonly #random = seededBytes('forks');
 
-  constructor({ self, unfolded, knowledge }: { self: number; unfolded: Unfolded; knowledge: Knowledge }) {
+  constructor({ self, unfolded, knowledge }: Terminal) {
     this.#self = self;
     this.#unfolded = unfolded;
+    this.#automaton = pruned(unfolded.automaton, knowledge.owedBy(self));
     this.#knowledge = knowledge;
   }
 
   async optionsAt({ anchored, second }: Forked): Promise<Option[]> {
     const options: Option[] = [];
-    const still = { needs: 0n, claim: null, out: 0n };
+    const still = { needs: 0n, claim: null, out: 0n, by: -1 };
     const other = second ? null : { state: anchored, level: true };
     const how = second ? 'stops its second instance' : 'starts a second instance';
     options.push({ ...still, name: `${this.#self}: ${how}`, to: { anchored, second: other } });
@@ -106,11 +114,9 @@ class Doors {
   }
 
   #steps(state: number): { transition: Transition; asked: { index: number; ask: () => Asked } }[] {
-    const { automaton, madeBy, moves } = this.#unfolded;
-    return (automaton.transitions[state] ?? []).flatMap((transition, position) => {
-      const index = madeBy[state]?.[position];
-      const move = index === undefined ? undefined : moves[index];
-      return index === undefined || !move ? [] : [{ transition, asked: { index, ask: () => move.ask() } }];
+    return (this.#automaton.transitions[state] ?? []).flatMap((transition) => {
+      const move = this.#unfolded.moves[transition.by];
+      return move ? [{ transition, asked: { index: transition.by, ask: () => move.ask() } }] : [];
     });
   }
 

@@ -68,6 +68,11 @@ export class Knowledge {
     return this.#number(`aborted ${payment} ${by}`, () => ({ kind: 'aborted', payment, by }));
   }
 
+  /** What a terminal lets out that its owner may have to pay for: its PRE. */
+  owedBy(self: number): bigint {
+    return this.#world.payments.reduce((set, _, payment) => set | bit(this.evidence('PRE', payment, self)), 0n);
+  }
+
   /** Evidence bytes that were let out; nothing but zeros where a sender never made any for that receiver. */
   macOf({ tag, payment, sender, receiver }: Mac): Uint8Array {
     return this.#macs.get(this.evidence(tag, payment, sender))?.get(receiver) ?? new Uint8Array(EVIDENCE_BYTES);

@@ -75,7 +75,7 @@ async function exploreShape(shape: Shape, asked: Asked, load: Load): Promise<Exp
   const exploration = await load(edits);
   const results: SetResult[] = [];
   if (!asked.json) console.log(caption(shape, asked.rule));
-  for await (const result of exploration.explore(shape, asked.maxStates)) {
+  for await (const result of exploration.explore(shape, asked)) {
     results.push(result);
     if (!asked.json) console.log(row(result));
   }

@@ -30,6 +30,8 @@ export interface Searched {
   knowledge: Knowledge;
   automata: Automaton[];
   honest: ReadonlySet<number>;
+  /** False: automata as they were unfolded, to see that making them smaller changes nothing. */
+  reduce: boolean;
 }
 
 /** What a judge looks at. */
@@ -57,6 +59,7 @@ export class Search {
   readonly knowledge: Knowledge;
   readonly automata: Automaton[];
   readonly chain: Chain;
+  readonly #honest: ReadonlySet<number>;
   readonly #seen = new PairSet();
   readonly #cameFrom: number[] = [-1];
   readonly #cameBy: number[] = [0];
@@ -71,13 +74,13 @@ export class Search {
   readonly #useless = new Map<number, bigint>();
   #transitions = 0;
 
-  constructor({ world, knowledge, automata, honest }: Searched) {
+  constructor({ world, knowledge, automata, honest, reduce }: Searched) {
     this.world = world;
     this.knowledge = knowledge;
-    this.automata = automata.map((automaton, self) => {
-      const owed = world.payments.reduce((set, _, payment) => set | bit(knowledge.evidence('PRE', payment, self)), 0n);
-      return reduced(automaton, { honest: honest.has(self), owed });
-    });
+    this.automata = automata.map((automaton, self) =>
+      reduce ? reduced(automaton, { honest: honest.has(self), owed: knowledge.owedBy(self) }) : automaton,
+    );
+    this.#honest = honest;
     this.chain = new Chain(world, honest);
     this.#moves = automata.map(() => new Map<number, Move[]>());
     this.#asked = automata.map(() => new Map<number, number>());
@@ -186,7 +189,7 @@ export class Search {
     for (let self = 0; self < locals.length; self++) {
       const local = locals[self] ?? 0;
       for (const { next, claim, known: after, label } of this.#movesAt(self, local, known)) {
-        if (claim && !this.chain.proves(chain, claim)) continue;
+        if (claim && this.#honest.has(self) && !this.chain.proves(chain, claim)) continue;
         locals[self] = next;
         this.#arrive(from, label, { locals, known: after, chain });
       }

@@ -17,16 +17,16 @@ export interface Unfolded {
   automaton: Automaton;
   enclave: LocalEnclave;
   moves: Move[];
-  /** By state: the number of the move that each transition comes from. */
-  madeBy: number[][];
+  /** Kinds of answers and codes of failures that were met. */
+  met: ReadonlySet<string>;
 }
 
 class Unfolding {
   readonly enclave: LocalEnclave;
   readonly moves: Move[];
   readonly transitions: Transition[][] = [];
-  readonly madeBy: number[][] = [];
   readonly facts: Facts[] = [];
+  readonly met = new Set<string>();
   readonly #world: World;
   readonly #self: number;
   readonly #knowledge: Knowledge;
@@ -81,11 +81,11 @@ class Unfolding {
     if (facts.cut || !move.isWished(this.enclave.at(state))) return true;
     const { next, result } = this.enclave.step(state, move.ask());
     if (move.exits !== null && result.kind === 'exit') facts.exits |= 1 << move.exits;
+    if (result.kind === 'step') this.met.add(result.answer.kind === 'failed' ? result.answer.code : result.answer.kind);
     const out = this.#knowledge.learn(this.#self, result);
     if (next === state && out === 0n) return true;
     const { name, needs, claim } = move;
-    all.push({ name: `${this.#self}: ${name}`, needs, claim, next, out });
-    (this.madeBy[state] ??= []).push(index);
+    all.push({ name: `${this.#self}: ${name}`, needs, claim, next, out, by: index });
     return true;
   }
 
@@ -121,10 +121,10 @@ function plannedOn(world: World): Map<string, { fromA: bigint; fromB: bigint }> 
 export function unfold(world: World, knowledge: Knowledge): Unfolded[] {
   const all = world.states.map((_, self) => new Unfolding(world, self, knowledge));
   while (all.map((each) => each.grow()).includes(true));
-  return all.map(({ enclave, moves, transitions, madeBy, facts }) => ({
+  return all.map(({ enclave, moves, transitions, facts, met }) => ({
     automaton: { start: 0, facts, transitions },
     enclave,
     moves,
-    madeBy,
+    met,
   }));
 }
