@@ -266,4 +266,19 @@ export const RULES: readonly Rule[] = [
     edits: [core('changes', 'state.watermark = Math.max(state.watermark, oldest.expiry);', '')],
     shapes: [['forgotten', 2]],
   },
+  {
+    name: 'update-after-record',
+    without: 'an enclave that signed VOID still moves to POST-UPDATE',
+    edits: [core('changes', 'mustPayment(state, change.paymentId).about.frozen = true;', '')],
+    shapes: LINES,
+  },
+  {
+    name: 'consent-of-either',
+    without: 'an outcome counts on a channel by the word of the side that gains by it',
+    edits: [
+      core('leaving', "if (transfer.outgoing !== (outcome === 'APPLIED')) {", 'if (transfer.amount === 0n) {'),
+      core('delivery', "if (transfer.outgoing !== (outcome === 'VOID')) {", 'if (transfer.amount === 0n) {'),
+    ],
+    shapes: LINES,
+  },
 ];
