@@ -121,7 +121,10 @@ export const commandCodec = union({
   close: [18, struct({ channelId: channelIdCodec })],
   /** The host has read this outcome from the contract; consents where this terminal is the one who loses. → messages */
   consent: [19, struct({ channelId: channelIdCodec, paymentId: paymentIdCodec, outcome })],
-  /** The host has seen the channel settled on chain, with these outcomes of what was pending. → ok */
+  /**
+   * The host has seen the channel settled on chain, with these outcomes of what was pending. They are read from the
+   * contract, never inferred from its silence: the peer's exit may hold a payment in its sums as DONE. → ok
+   */
   settled: [
     20,
     struct({
